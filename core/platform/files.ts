@@ -1,0 +1,105 @@
+/**
+ * The files of this machine as the rest of Alcove sees them: synchronous, one system call each, paths as strings with
+ * surrogate escapes (`core/bytes/text.ts`), times in nanoseconds. Implementations: `portable.ts` (node:* only, runs under
+ * Node too), `linux.ts` (FFI). All failures are {@link OsError} with the symbolic errno in `code`.
+ */
+
+/** What lstat/stat/fstat tell. Times are nanoseconds since 1970. */
+export interface Stat {
+  mode: number;
+  dev: number;
+  ino: bigint;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  size: number;
+  blocks: number;
+  mtimeNs: bigint;
+  atimeNs: bigint;
+  ctimeNs: bigint;
+  /** null where the system or file system does not tell. */
+  birthtimeNs: bigint | null;
+}
+
+/** File type bits of `Stat.mode` (POSIX <sys/stat.h>; the values are the same on every Unix). */
+export const S_IFMT = 0o170000;
+export const S_IFSOCK = 0o140000;
+export const S_IFLNK = 0o120000;
+export const S_IFREG = 0o100000;
+export const S_IFBLK = 0o060000;
+export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
+export const S_IFIFO = 0o010000;
+
+export interface OpenOptions {
+  /** Default: read only. */
+  write?: boolean;
+  read?: boolean;
+  create?: boolean;
+  /** Fails with EEXIST where the file exists. */
+  exclusive?: boolean;
+  truncate?: boolean;
+  append?: boolean;
+  /** Does not follow a symbolic link in the last place (ELOOP). */
+  noFollow?: boolean;
+  /** Does not change the access time, where permitted; silently without where not. */
+  noAtime?: boolean;
+  /** Never blocks in open (a FIFO instead of a file). */
+  nonBlock?: boolean;
+  /** Permission bits of a created file, before umask. Default 0o666. */
+  mode?: number;
+}
+
+export interface Files {
+  lstat(path: string): Stat;
+  stat(path: string): Stat;
+  fstat(fd: number): Stat;
+  exists(path: string): boolean;
+  /** Names in a folder, without "." and "..", in the order of the file system. */
+  readDir(path: string): string[];
+  readLink(path: string): string;
+
+  open(path: string, options?: OpenOptions): number;
+  close(fd: number): void;
+  /** Reads at the file position; 0 at the end. */
+  read(fd: number, into: Uint8Array): number;
+  /** Reads at `position` without moving the file position; may return less than asked for only at the end of the file. */
+  pread(fd: number, into: Uint8Array, position: number): number;
+  /** Writes all of `data` at the file position. */
+  write(fd: number, data: Uint8Array): void;
+  seekEnd(fd: number): number;
+  truncate(fd: number, size: number): void;
+  /** fdatasync or fsync, whichever makes data and size durable. */
+  sync(fd: number): void;
+  /** Makes the names in a folder durable; does nothing where the system has no such thing. */
+  syncDir(path: string): void;
+  /** Tells the system that this range will not be needed again (posix_fadvise DONTNEED), where possible. */
+  dropCache(fd: number, offset: number, length: number): void;
+
+  readFile(path: string): Uint8Array;
+  /** Creates or replaces; with `sync` the contents are durable afterwards (not the name: syncDir). */
+  writeFile(
+    path: string,
+    data: Uint8Array,
+    options?: { mode?: number; sync?: boolean; exclusive?: boolean },
+  ): void;
+
+  mkdir(path: string, mode?: number): void;
+  /** Creates missing parents too; no error where it exists. */
+  mkdirAll(path: string, mode?: number): void;
+  rmdir(path: string): void;
+  unlink(path: string): void;
+  rename(from: string, to: string): void;
+  link(existing: string, path: string): void;
+  symlink(target: string, path: string): void;
+  mkfifo(path: string, mode: number): void;
+  mknod(path: string, mode: number, rdev: number): void;
+  chmod(path: string, mode: number): void;
+  /** Does not follow a symbolic link in the last place. */
+  lchown(path: string, uid: number, gid: number): void;
+  /** Sets times in nanoseconds; does not follow a symbolic link in the last place. */
+  utimes(path: string, atimeNs: bigint, mtimeNs: bigint): void;
+  /** Free bytes for an unprivileged user in the file system of `path`. */
+  freeSpace(path: string): number;
+}
