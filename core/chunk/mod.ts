@@ -1,0 +1,13 @@
+/** Where files and streams are cut into chunks. */
+export type { Chunker, ChunkerParams, ReadBlock } from "./chunker.ts";
+export { BuzhashChunker } from "./buzhash.ts";
+export { createChunker } from "./create_chunker.ts";
+export { FixedChunker } from "./fixed.ts";
+export {
+  decodeChunkerParams,
+  DEFAULT_CHUNKER_PARAMS,
+  encodeChunkerParams,
+  ITEMS_CHUNKER_PARAMS,
+  parseChunkerParams,
+} from "./params.ts";
+export { StreamChunker } from "./stream.ts";

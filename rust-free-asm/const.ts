@@ -1,0 +1,61 @@
+/**
+ * Sizes and offsets that the AssemblyScript kernels and their TypeScript hosts share. Plain numbers only: this file is
+ * compiled by both. All values in WASM memory are little-endian, whatever the machine is.
+ */
+
+/**
+ * State of one buzhash scanner.
+ *
+ *     0        4     8      12       16        20           32           1056         2080
+ *     position | sum | mask | window | minSize | (reserved) | table IN   | table OUT  |
+ *     u32        u32   u32    u32      u32                    256 * u32    256 * u32
+ */
+export const BUZHASH_POSITION = 0;
+export const BUZHASH_SUM = 4;
+export const BUZHASH_MASK = 8;
+export const BUZHASH_WINDOW = 12;
+export const BUZHASH_MIN_SIZE = 16;
+export const BUZHASH_TABLE_IN = 32;
+export const BUZHASH_TABLE_OUT = 1056;
+export const BUZHASH_STATE_BYTES = 2080;
+/** The first address that a host may use; below it lies the constant base table. */
+export const BUZHASH_FREE = 2048;
+
+/**
+ * State of one hash index.
+ *
+ *     0         4         8       12            16      20           24         28
+ *     entries | buckets | empty | bucketBytes | table | upperLimit | minEmpty |
+ *
+ * `empty` counts buckets that were never used since the table was made; tombstones are neither entries nor empty.
+ */
+export const INDEX_ENTRIES = 0;
+export const INDEX_BUCKETS = 4;
+export const INDEX_EMPTY = 8;
+export const INDEX_BUCKET_BYTES = 12;
+export const INDEX_TABLE = 16;
+export const INDEX_UPPER_LIMIT = 20;
+export const INDEX_MIN_EMPTY = 24;
+export const INDEX_STATE_BYTES = 32;
+
+/** A bucket is the key followed by its values; the first value word marks buckets without an entry. */
+export const KEY_BYTES = 32;
+export const BUCKET_EMPTY = 0xffffffff;
+export const BUCKET_DELETED = 0xfffffffe;
+
+/** What `set` of the hash index answers. */
+export const SET_DONE = 0;
+export const SET_GROW = 1;
+export const SET_REBUILD = 2;
+
+/**
+ * State of one xxh64 stream.
+ *
+ *     0    8    16   24   32     40         48                    80
+ *     v1 | v2 | v3 | v4 | seed | total    | pending (0..31 used) |
+ *     u64 each                  u64 bytes   32 bytes
+ */
+export const XXH64_SEED = 32;
+export const XXH64_TOTAL = 40;
+export const XXH64_PENDING = 48;
+export const XXH64_STATE_BYTES = 80;

@@ -1,0 +1,35 @@
+/**
+ * From the text that carries a kernel to an instance of it: decoded and compiled at first use, synchronously, then shared
+ * by all instances. No file is read, so a bundle needs nothing beside itself.
+ */
+
+/** Size of the unit in which WASM memory grows. */
+export const PAGE_BYTES = 65_536;
+
+/** One instance's memory and functions; `Functions` is the kernel's signature. */
+export type Kernel<Functions> = Functions & { readonly memory: WebAssembly.Memory };
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** A function that makes a new instance with at least `bytes` of memory; throws RangeError where there is not so much. */
+export function kernelFactory<Functions>(base64: string): (bytes: number) => Kernel<Functions> {
+  let module: WebAssembly.Module | undefined;
+  return (bytes) => {
+    module ??= new WebAssembly.Module(decodeBase64(base64));
+    const instance = new WebAssembly.Instance(module, { env: { abort } });
+    const kernel = instance.exports as unknown as Kernel<Functions>;
+    const missing = bytes - kernel.memory.buffer.byteLength;
+    if (missing > 0) kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
+    return kernel;
+  };
+}
+
+/** Kernels are compiled without assertions and never call this; the compiler may still declare the import. */
+function abort(): never {
+  throw new Error("A WASM kernel gave up");
+}

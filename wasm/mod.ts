@@ -1,0 +1,5 @@
+/** The kernels' door: typed hosts over the WASM modules, and their self-test. */
+export { type BuzhashOptions, BuzhashScanner } from "./buzhash.ts";
+export { HashIndex } from "./hash_index.ts";
+export { Xxh64 } from "./xxh64.ts";
+export { selfTest } from "./self_test.ts";
