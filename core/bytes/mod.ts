@@ -8,6 +8,7 @@ export {
   encodeMsgpack,
   MsgpackError,
   MsgpackReader,
+  MsgpackTruncated,
   MsgpackWriter,
   type Packable,
   sortedMap,

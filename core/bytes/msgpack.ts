@@ -26,6 +26,13 @@ export class MsgpackError extends Error {
   override readonly name = "MsgpackError";
 }
 
+/** The input ends inside an object: with more data it may be readable. */
+export class MsgpackTruncated extends MsgpackError {
+  constructor() {
+    super("Cannot decode msgpack: data ends too early");
+  }
+}
+
 /** A map of the present (not undefined) entries in the order of their keys' code points, as borg packs its dictionaries. */
 export function sortedMap(entries: Record<string, Packable | undefined>): Map<string, Packable> {
   const map = new Map<string, Packable>();
@@ -279,7 +286,7 @@ export class MsgpackReader {
   #take(length: number): number {
     const at = this.position;
     if (length > this.buffer.length - at) {
-      throw new MsgpackError("Cannot decode msgpack: data ends too early");
+      throw new MsgpackTruncated();
     }
     this.position = at + length;
     return at;
@@ -356,7 +363,7 @@ export class MsgpackReader {
   #array(length: number, depth: number): Unpacked[] {
     // Every element takes a byte at least, so a forged length cannot make us allocate more than the input's size.
     if (length > this.buffer.length - this.position) {
-      throw new MsgpackError("Cannot decode msgpack: data ends too early");
+      throw new MsgpackTruncated();
     }
     const array = new Array<Unpacked>(length);
     for (let i = 0; i < length; i++) array[i] = this.#read(depth + 1);
@@ -365,7 +372,7 @@ export class MsgpackReader {
 
   #map(length: number, depth: number): UnpackedMap {
     if (2 * length > this.buffer.length - this.position) {
-      throw new MsgpackError("Cannot decode msgpack: data ends too early");
+      throw new MsgpackTruncated();
     }
     const map: UnpackedMap = new Map();
     for (let i = 0; i < length; i++) {

@@ -1,0 +1,155 @@
+/**
+ * From argv to a command and its values. The grammar is that of Python's argparse, which borg's users know (prefix
+ * abbreviations, `--option=value`, joined short options): the npm package argparse is its port. Only the parser of the
+ * command that was named is built. Pure: it prints nothing and does not exit.
+ */
+import argparse from "argparse";
+import { UsageError } from "../core/errors.ts";
+import { COMMON_OPTIONS } from "./common_options.ts";
+import type { CommandSpec, OptionSpec, PositionalSpec, Values } from "./spec.ts";
+
+/** The part of argparse's untyped interface that is used here. */
+interface Parser {
+  add_argument(...args: unknown[]): void;
+  parse_args(args: string[]): Values;
+  error(message: string): never;
+  exit(status: number, message?: string): never;
+}
+
+const { ArgumentParser } = argparse as unknown as { ArgumentParser: new (options: object) => Parser };
+
+/** What argv asks for before any command's own options are looked at. */
+export interface Invocation {
+  /** Name of the command as typed, null where there is none. */
+  command: string | null;
+  /** Arguments for the command's parser; common options that stood before the command come first. */
+  rest: string[];
+  help: boolean;
+  version: boolean;
+}
+
+function takesValue(flag: string): boolean {
+  if (!flag.startsWith("--")) {
+    return COMMON_OPTIONS.some((option) => option.metavar && option.flags.includes(flag));
+  }
+  const matches = COMMON_OPTIONS.filter((option) => option.flags.some((known) => known.startsWith(flag)));
+  return matches.length > 0 && matches.every((option) => option.metavar !== undefined);
+}
+
+/** Finds the command among `argv`: the first word that is no option and no value of a common option. */
+export function findCommand(argv: readonly string[]): Invocation {
+  const before: string[] = [];
+  let help = false;
+  let version = false;
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (!word.startsWith("-") || word === "-") {
+      return { command: word, rest: [...before, ...argv.slice(i + 1)], help, version };
+    }
+    if (word === "-h" || word === "--help") help = true;
+    else if (word === "-V" || word === "--version") version = true;
+    else {
+      before.push(word);
+      if (!word.includes("=") && takesValue(word) && i + 1 < argv.length) before.push(argv[++i]!);
+    }
+  }
+  return { command: null, rest: before, help, version };
+}
+
+/**
+ * Values of `spec`'s options and positionals, common options included. Throws UsageError with one sentence. The key
+ * "help" is true where help was asked for; then nothing else is checked.
+ */
+export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
+  const parser = new ArgumentParser({ prog: `alcove ${spec.name}`, add_help: false, allow_abbrev: true });
+  parser.error = (message: string): never => {
+    throw new UsageError("CommandError", [`alcove ${spec.name}: ${suggest(message, spec)}`]);
+  };
+  parser.exit = (_status: number, message = ""): never => parser.error(message);
+  parser.add_argument("-h", "--help", { dest: "help", action: "store_true" });
+  for (const option of [...spec.options, ...COMMON_OPTIONS]) addOption(parser, option);
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  if (options.includes("-h") || options.includes("--help")) return { help: true };
+  for (const positional of spec.positionals) addPositional(parser, positional);
+  return { ...parser.parse_args(args) };
+}
+
+function addOption(parser: Parser, option: OptionSpec): void {
+  const settings: Record<string, unknown> = { dest: option.name };
+  if (option.metavar !== undefined || option.choices) {
+    settings["metavar"] = option.metavar;
+    settings["action"] = option.repeat === "append" ? "append" : "store";
+    settings["default"] = option.default ?? (option.repeat === "append" ? [] : undefined);
+    if (option.parse) settings["type"] = converter(option.parse);
+    if (option.choices) settings["choices"] = option.choices;
+    if (option.required) settings["required"] = true;
+  } else if (option.repeat === "count") {
+    settings["action"] = "count";
+    settings["default"] = 0;
+  } else {
+    settings["action"] = "store_const";
+    settings["const"] = option.constant ?? true;
+    settings["default"] = option.default ?? false;
+  }
+  parser.add_argument(...option.flags, settings);
+}
+
+function addPositional(parser: Parser, positional: PositionalSpec): void {
+  const settings: Record<string, unknown> = { metavar: positional.metavar };
+  if (positional.count) settings["nargs"] = positional.count;
+  if (positional.parse) settings["type"] = converter(positional.parse);
+  if (positional.default !== undefined) settings["default"] = positional.default;
+  parser.add_argument(positional.name, settings);
+}
+
+/** argparse shows the message of a TypeError that is thrown by a converter as "argument X: message" only by its own class. */
+function converter(parse: (text: string) => unknown): (text: string) => unknown {
+  const { ArgumentTypeError } = argparse as unknown as { ArgumentTypeError: new (message: string) => Error };
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof RangeError || error instanceof UsageError) {
+        throw new ArgumentTypeError(error.message);
+      }
+      throw error;
+    }
+  };
+}
+
+/** Adds the option that was probably meant to argparse's message about an unknown one. */
+function suggest(message: string, spec: CommandSpec): string {
+  const unknown = /^unrecognized arguments: (--[^\s=]+)/.exec(message)?.[1];
+  if (!unknown) return message;
+  const known = [...spec.options, ...COMMON_OPTIONS].flatMap((option) => option.flags);
+  const near = nearest(unknown, known);
+  return near ? `${message} (did you mean ${near}?)` : message;
+}
+
+/** The candidate closest to `word` by edit distance, if it is close enough to be a typing error. */
+export function nearest(word: string, candidates: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word, candidate);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + cost));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}

@@ -1,0 +1,97 @@
+/** `extract`: files of an archive into the current folder, or their contents to standard output. */
+import { Extraction, extractionSize, type Item } from "../core/archive/mod.ts";
+import { printable } from "../core/bytes/mod.ts";
+import type { CommandContext } from "./context.ts";
+import { makeTarget } from "./extract_target.ts";
+import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
+import { OUTPUT_LOGGER } from "./report_base.ts";
+import { openSession } from "./session.ts";
+import type { Command, CommandSpec } from "./spec.ts";
+import { parseInteger, parsePath } from "./values.ts";
+
+interface ExtractValues extends PatternValues {
+  location: string;
+  paths: string[];
+  output_list: boolean;
+  dry_run: boolean;
+  numeric_ids: boolean;
+  stdout: boolean;
+  sparse: boolean;
+  strip_components: number;
+}
+
+const spec: CommandSpec = {
+  name: "extract",
+  summary: "restore files of an archive",
+  description:
+    `Restores an archive, or what PATH names in it, below the current folder: contents, owners, modes and times.
+
+Existing files of the same name are replaced. Nothing is ever written outside of the current folder. Restoring owners
+takes root.`,
+  options: [
+    { flags: ["--list"], name: "output_list", help: "print the path of each file" },
+    { flags: ["-n", "--dry-run"], name: "dry_run", help: "fetch and verify everything, but write nothing" },
+    { flags: ["--numeric-ids"], name: "numeric_ids", help: "restore owners by number, not by name" },
+    { flags: ["--numeric-owner"], name: "numeric_ids", hidden: true, help: "deprecated, use --numeric-ids" },
+    { flags: ["--stdout"], name: "stdout", help: "write all contents to standard output" },
+    { flags: ["--sparse"], name: "sparse", help: "make holes of stretches that are all zero" },
+    ...PATTERN_OPTIONS,
+    {
+      flags: ["--strip-components"],
+      name: "strip_components",
+      metavar: "NUMBER",
+      parse: parseInteger,
+      default: 0,
+      group: "include and exclude",
+      help: "drop this many leading elements of each path; shorter paths are skipped",
+    },
+  ],
+  positionals: [
+    { name: "location", metavar: "ARCHIVE", help: "what to extract" },
+    {
+      name: "paths",
+      metavar: "PATH",
+      count: "*",
+      parse: parsePath,
+      help: "only these; patterns are understood",
+    },
+  ],
+};
+
+async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
+  const values = raw as unknown as ExtractValues;
+  const { reporter } = context;
+  await using session = await openSession(context, values.location, {
+    operations: ["read"],
+    needsArchive: true,
+  });
+  const archive = await session.openArchive(session.location.archive!);
+  const matcher = buildMatcher(context, values, values.paths);
+  const select = (item: Item): boolean => matcher.match(item.path) === "include";
+  const writes = !values.dry_run && !values.stdout;
+  const extraction = new Extraction(archive, writes ? makeTarget(context, values) : null, reporter, {
+    select,
+    stripComponents: values.strip_components,
+    dryRun: values.dry_run,
+    parts: context.common.consider_part_files,
+    ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printBytes(data) } : {}),
+    ...(values.output_list
+      ? {
+        list: (path: string) =>
+          reporter.emit({
+            type: "log_message",
+            levelname: "INFO",
+            name: `${OUTPUT_LOGGER}.list`,
+            message: printable(path),
+          }),
+      }
+      : {}),
+    ...(reporter.progress ? { totalBytes: await extractionSize(archive, select) } : {}),
+  });
+  await extraction.run();
+  for (const pattern of matcher.unmatched()) {
+    reporter.warn("IncludePatternNeverMatchedWarning", pattern, "nothing in the archive matches this path");
+  }
+}
+
+export const command: Command = { spec, run };

@@ -1,0 +1,26 @@
+/** What a running command has at hand. Made once by `main.ts`; nothing else reads the process's environment. */
+import type { Files, Host } from "../core/platform/mod.ts";
+import type { CommonValues } from "./common_options.ts";
+import type { CliReporter } from "./report_base.ts";
+
+export interface CommandContext {
+  readonly files: Files;
+  readonly host: Host;
+  /** Environment variable, undefined where it is not set. */
+  env(name: string): string | undefined;
+  readonly common: CommonValues;
+  readonly reporter: CliReporter;
+  /** Arguments of the process, the program's name first: goes into the archive. */
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Writes all of it to standard output before it returns. */
+  print(text: string): void;
+  printBytes(bytes: Uint8Array): void;
+  /** The present in microseconds since 1970; strictly that of the start for placeholders. */
+  nowUs(): number;
+  readonly startUs: number;
+  /** True once Ctrl-C (or a TERM, HUP) asked for a clean stop. */
+  interrupted(): boolean;
+  /** From here on the first Ctrl-C only sets `interrupted`; a second one ends the process at once. */
+  stopCleanly(): void;
+}

@@ -1,0 +1,71 @@
+/** Events as lines for people: log lines, file status lines, and one live progress line on a terminal. */
+import type { ArchiveProgressEvent, ReportEvent } from "../core/report.ts";
+import { formatSize } from "./format_size.ts";
+import { CliReporter, type ReporterOptions } from "./report_base.ts";
+
+export interface TextOptions extends ReporterOptions {
+  /** Standard error is a terminal: progress overwrites itself. */
+  terminal: boolean;
+  /** Columns of the terminal. */
+  columns: () => number;
+}
+
+export class TextReporter extends CliReporter {
+  #liveLength = 0;
+  readonly #terminal: boolean;
+  readonly #columns: () => number;
+
+  constructor(write: (text: string) => void, options: TextOptions) {
+    super(write, options);
+    this.#terminal = options.terminal;
+    this.#columns = options.columns;
+  }
+
+  protected override render(event: ReportEvent): void {
+    switch (event.type) {
+      case "log_message":
+        return this.#line(event.message);
+      case "file_status":
+        return this.#line(`${event.status} ${event.path}`);
+      case "archive_progress":
+        return event.finished ? this.finish() : this.#live(this.#archiveProgress(event));
+      default:
+        return event.finished ? this.finish() : this.#live(event.message ?? "");
+    }
+  }
+
+  #archiveProgress(event: ArchiveProgressEvent): string {
+    const iec = this.options.iec;
+    const sizes = `${formatSize(event.original_size, iec)} O ${formatSize(event.compressed_size, iec)} C ` +
+      `${formatSize(event.deduplicated_size, iec)} D ${event.nfiles} N `;
+    return sizes + shorten(event.path, Math.max(10, this.#columns() - sizes.length - 1));
+  }
+
+  #line(text: string): void {
+    this.finish();
+    this.write(`${text}\n`);
+  }
+
+  #live(text: string): void {
+    if (!this.#terminal) return this.write(`${text}\n`);
+    const shown = [...text].slice(0, this.#columns() - 1).join("");
+    this.write(`\r${shown}${" ".repeat(Math.max(0, this.#liveLength - shown.length))}\r`);
+    this.#liveLength = shown.length;
+  }
+
+  override finish(): void {
+    if (this.#liveLength === 0) return;
+    this.write(`\r${" ".repeat(this.#liveLength)}\r`);
+    this.#liveLength = 0;
+  }
+}
+
+/** The end of a path says more than its beginning, but both help: the middle is left out. */
+function shorten(path: string, width: number): string {
+  const characters = [...path.replace(/\p{Cc}/gu, "?")];
+  if (characters.length <= width) return characters.join("");
+  const head = Math.floor((width - 3) / 2);
+  return `${characters.slice(0, head).join("")}...${
+    characters.slice(characters.length - (width - 3 - head)).join("")
+  }`;
+}

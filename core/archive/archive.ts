@@ -1,0 +1,53 @@
+/** An existing archive: its metadata, verified, and its items. */
+import type { ObjectCodec } from "../object/mod.ts";
+import type { StoreReader } from "../store/store.ts";
+import type { ChunkId } from "../bytes/mod.ts";
+import { ArchiveError } from "../errors.ts";
+import { type ArchiveMeta, decodeArchiveMeta } from "./archive_meta.ts";
+import type { Item } from "./item.ts";
+import { readItems } from "./items_reader.ts";
+import type { Manifest } from "./manifest.ts";
+
+export class Archive {
+  private constructor(
+    readonly store: StoreReader,
+    readonly codec: ObjectCodec,
+    /** The name under which the manifest knows it. */
+    readonly name: string,
+    readonly id: ChunkId,
+    readonly meta: ArchiveMeta,
+    /** Plain and stored size of the archive object in bytes. */
+    readonly metaSize: { size: number; csize: number },
+    /** Whether the archive carries a valid TAM. */
+    readonly authenticated: boolean,
+  ) {}
+
+  /**
+   * Throws Archive.DoesNotExist, IntegrityError, or the archive TAM errors: an invalid TAM always, a missing one where
+   * `tamRequired` is set (an archive made before 1.0.9 and never upgraded can still be listed without).
+   */
+  static async open(
+    store: StoreReader,
+    codec: ObjectCodec,
+    manifest: Manifest,
+    options: { name: string; tamRequired?: boolean },
+  ): Promise<Archive> {
+    const info = manifest.archives.get(options.name);
+    if (!info) throw new ArchiveError("Archive.DoesNotExist", [options.name]);
+    const stored = await store.get(info.id);
+    const packed = await codec.open(info.id, stored);
+    const { fields, authenticated } = codec.unpackAuthenticated("archive", packed, {
+      tamRequired: options.tamRequired ?? false,
+      name: options.name,
+    });
+    const size = { size: packed.length, csize: stored.length };
+    return new Archive(store, codec, options.name, info.id, decodeArchiveMeta(fields), size, authenticated);
+  }
+
+  /** All items in archive order, in batches. Parts that checkpoints left are skipped unless `parts` is set. */
+  async *items(options: { parts?: boolean } = {}): AsyncGenerator<Item[]> {
+    for await (const batch of readItems(this.store, this.codec, this.meta.items)) {
+      yield options.parts ? batch : batch.filter((item) => item.part === undefined);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Which chunks an archive holds, with counts and sizes. Read from the archive once, then kept per archive in the cache
+ * directory: an archive never changes, so the list is valid as long as the archive's id exists. Everything that needs
+ * reference counts (delete, prune, statistics) adds these lists up instead of keeping a global count in step.
+ */
+import type { ChunksIndex, ChunksIndexCache } from "../local/mod.ts";
+import type { ObjectCodec } from "../object/mod.ts";
+import type { StoreReader } from "../store/store.ts";
+import { type ChunkId, hexOfId } from "../bytes/mod.ts";
+import type { Archive } from "./archive.ts";
+import { Archive as ArchiveClass } from "./archive.ts";
+import type { ArchiveInfo, Manifest } from "./manifest.ts";
+import { ObjectStream } from "./items_reader.ts";
+import { decodeItem } from "./item.ts";
+
+export interface ChunkListContext {
+  store: StoreReader;
+  codec: ObjectCodec;
+  manifest: Manifest;
+  /** Stored lists, by the archive's id; null: keep none. */
+  cache: ChunksIndexCache;
+  /** Makes an empty index. */
+  newIndex(): ChunksIndex;
+}
+
+/** Chunk list of one archive: its file contents, its item stream and its own object. */
+export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo): Promise<ChunksIndex> {
+  const cached = context.cache.load(info.id);
+  if (cached) return cached;
+  const archive = await ArchiveClass.open(context.store, context.codec, context.manifest, {
+    name: info.name,
+  });
+  const index = await readChunks(context, archive);
+  context.cache.save(info.id, index);
+  return index;
+}
+
+async function readChunks(context: ChunkListContext, archive: Archive): Promise<ChunksIndex> {
+  const index = context.newIndex();
+  index.add(archive.id, archive.metaSize.size, archive.metaSize.csize);
+  const stream = new ObjectStream();
+  const ids = archive.meta.items;
+  let n = 0;
+  for await (const stored of context.store.getMany(ids)) {
+    const id = ids[n++]!;
+    const plain = await context.codec.open(id, stored);
+    index.add(id, plain.length, stored.length);
+    for (const object of stream.push(plain)) {
+      if (!(object instanceof Map)) continue;
+      const item = decodeItem(object);
+      // Where check replaced chunks, the true ones are still claimed: they may come back and heal the file.
+      for (const chunk of item.chunks ?? []) index.add(chunk.id, chunk.size, chunk.csize);
+      for (const chunk of item.chunks_healthy ?? []) index.add(chunk.id, chunk.size, chunk.csize);
+    }
+  }
+  return index;
+}
+
+/** Reference counts over all archives of the manifest but `except`. */
+export async function allChunks(
+  context: ChunkListContext,
+  except: ReadonlySet<string>,
+): Promise<ChunksIndex> {
+  const total = context.newIndex();
+  for (const info of context.manifest.archives.values()) {
+    if (except.has(info.name)) continue;
+    const chunks = await archiveChunks(context, info);
+    total.addAll(chunks);
+    chunks.dispose();
+  }
+  return total;
+}
+
+/** Stored bytes that only this archive holds: chunks whose references all come from `chunks`. */
+export function uniqueSize(chunks: ChunksIndex, all: ChunksIndex, except: readonly ChunkId[] = []): number {
+  const skip = new Set(except.map(hexOfId));
+  let bytes = 0;
+  for (const { id, refcount, csize } of chunks.entries()) {
+    if (all.refcount(id) === refcount && !(skip.size > 0 && skip.has(hexOfId(id)))) bytes += csize;
+  }
+  return bytes;
+}

@@ -1,0 +1,130 @@
+/**
+ * A new archive in the making: collects items, keeps the item stream flowing into the store, and ends with the archive
+ * object, the manifest entry and a commit. A checkpoint is the same under another name, in the middle of the work
+ * (borg docs, internals/data-structures.rst, "Archives"; usage/create, "checkpoints").
+ */
+import type { ChunkerParams } from "../chunk/mod.ts";
+import type { ObjectCodec } from "../object/mod.ts";
+import type { StoreDeleter } from "../store/store.ts";
+import type { ChunkId } from "../bytes/mod.ts";
+import { AppError, ArchiveError } from "../errors.ts";
+import { type ArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";
+import type { ChunkSink } from "./chunk_sink.ts";
+import type { Item } from "./item.ts";
+import { ItemsWriter } from "./items_writer.ts";
+import type { Manifest } from "./manifest.ts";
+import { Stats } from "./stats.ts";
+import { formatTimestamp } from "./timestamp.ts";
+
+export interface ArchiveWriterOptions {
+  name: string;
+  comment: string;
+  chunkerParams: ChunkerParams;
+  cmdline: string[];
+  hostname: string;
+  username: string;
+  cwd: string;
+  /** Start of the backup that the archive shall show; default: when the writer was made. Microseconds since 1970. */
+  timestampUs?: number;
+}
+
+export interface ArchiveWriterContext {
+  store: StoreDeleter;
+  codec: ObjectCodec;
+  manifest: Manifest;
+  sink: ChunkSink;
+  /** The present in microseconds since 1970. */
+  nowUs(): number;
+}
+
+export class ArchiveWriter {
+  /** Contents of files. */
+  readonly stats = new Stats();
+  /** The archive's own metadata: not part of what the user is told about the files. */
+  readonly #metaStats = new Stats();
+  readonly #items: ItemsWriter;
+  readonly #begunUs: number;
+  readonly #checkpointName: string;
+  /** Id of the archive object and the times it shows; known after {@link save}. */
+  id: ChunkId | null = null;
+  startUs = 0;
+  endUs = 0;
+  /** Stored size of the archive object in bytes. */
+  metaSize = 0;
+
+  /** Throws Archive.AlreadyExists. */
+  constructor(
+    private readonly context: ArchiveWriterContext,
+    private readonly options: ArchiveWriterOptions,
+  ) {
+    if (context.manifest.archives.has(options.name)) {
+      throw new ArchiveError("Archive.AlreadyExists", [options.name]);
+    }
+    this.#begunUs = context.nowUs();
+    this.#checkpointName = freeCheckpointName(context.manifest, options.name);
+    this.#items = new ItemsWriter(
+      context.codec.chunkSeed,
+      async (chunk) => (await context.sink.add(chunk, this.#metaStats)).id,
+    );
+  }
+
+  /** A returned promise must be awaited before the next call. */
+  addItem(item: Item): void | Promise<void> {
+    return this.#items.add(item);
+  }
+
+  /** Commits what there is so far under the checkpoint's name; the next commit replaces it. */
+  async checkpoint(): Promise<void> {
+    const { id } = await this.#write(this.#checkpointName);
+    this.context.manifest.archives.delete(this.#checkpointName);
+    await this.context.sink.forget(id);
+  }
+
+  /** Writes the archive and commits. */
+  async save(): Promise<ArchiveMeta> {
+    const { id, meta } = await this.#write(this.options.name);
+    this.id = id;
+    this.#items.dispose();
+    return meta;
+  }
+
+  async #write(name: string): Promise<{ id: ChunkId; meta: ArchiveMeta }> {
+    const { store, codec, manifest, sink, nowUs } = this.context;
+    await this.#items.flush();
+    const now = nowUs();
+    const duration = now - this.#begunUs;
+    this.startUs = this.options.timestampUs ?? now - duration;
+    this.endUs = this.startUs + duration;
+    const { comment, cmdline, hostname, username, cwd, chunkerParams } = this.options;
+    const meta: ArchiveMeta = {
+      name,
+      comment: name === this.options.name ? comment : "",
+      items: [...this.#items.ids],
+      cmdline,
+      hostname,
+      username,
+      time: formatTimestamp(this.startUs),
+      timeEnd: formatTimestamp(this.endUs),
+      cwd,
+      chunkerParams,
+      stats: this.stats.totals(),
+      other: new Map(),
+    };
+    const packed = codec.packAuthenticated("archive", encodeArchiveMeta(meta));
+    const entry = await sink.add(packed, this.#metaStats);
+    this.metaSize = entry.csize;
+    manifest.archives.set(name, { name, id: entry.id, time: meta.time });
+    await manifest.write(store, nowUs());
+    await store.commit();
+    return { id: entry.id, meta };
+  }
+}
+
+/** "NAME.checkpoint", or with ".1", ".2", … where that is taken by an earlier interrupted run. */
+function freeCheckpointName(manifest: Manifest, name: string): string {
+  for (let n = 0;; n++) {
+    const candidate = `${name}.checkpoint${n === 0 ? "" : `.${n}`}`;
+    if (!manifest.archives.has(candidate)) return candidate;
+    if (n > 1_000_000) throw new AppError("Error", ["Cannot find a free name for a checkpoint"]);
+  }
+}

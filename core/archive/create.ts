@@ -1,0 +1,251 @@
+/**
+ * From a walk over the file system to the items of an archive. Trouble with a source file becomes a warning and the
+ * backup goes on; trouble with the repository ends it (the wrap rule: only a SourceError is caught here).
+ */
+import type { Chunker } from "../chunk/mod.ts";
+import type { FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
+import type { Stat } from "../platform/mod.ts";
+import type { WarningCode } from "../errors.ts";
+import type { Reporter } from "../report.ts";
+import { printable } from "../bytes/mod.ts";
+import type { ArchiveWriter } from "./archive_writer.ts";
+import type { ChunkSink } from "./chunk_sink.ts";
+import type { ChunkEntry, Item } from "./item.ts";
+
+/** What the backup needs of the file system; `cli` fills it in from the rooms `fs` and `platform`. */
+export interface Source {
+  /** The next entry of the walk, null at its end. */
+  next(): WalkEntry | null;
+  reader: FileReader;
+  meta(archivePath: string, stat: Stat): ItemMeta;
+  /** Throws the error of `isSourceError`. */
+  readLink(path: string): string;
+  /** The warning that an error stands for, null where it is not about a source file. */
+  warningOf(error: unknown): { code: WarningCode; message: string } | null;
+}
+
+export interface BackupOptions {
+  /** 0: no checkpoints. */
+  checkpointIntervalMs: number;
+  nowMs(): number;
+  /** Asked after each chunk; true ends the backup with a checkpoint. */
+  interrupted(): boolean;
+}
+
+/** Thrown out of {@link Backup.run} after the checkpoint that a first Ctrl-C asked for. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** File types of `Stat.mode`. */
+const TYPE = 0o170000;
+const REGULAR = 0o100000;
+const DIRECTORY = 0o040000;
+const SYMLINK = 0o120000;
+const FIFO = 0o010000;
+const CHARACTER = 0o020000;
+const BLOCK = 0o060000;
+
+export class Backup {
+  /** Archive path of the first name of each file with several names, by device and inode. */
+  readonly #hardLinks = new Map<string, string>();
+  #lastCheckpointMs: number;
+  #lastProgressMs = 0;
+
+  constructor(
+    private readonly source: Source,
+    private readonly writer: ArchiveWriter,
+    private readonly sink: ChunkSink,
+    private readonly chunker: Chunker,
+    private readonly reporter: Reporter,
+    private readonly options: BackupOptions,
+  ) {
+    this.#lastCheckpointMs = options.nowMs();
+  }
+
+  /** Adds everything the source yields. The caller saves the archive. */
+  async run(): Promise<void> {
+    for (let entry = this.source.next(); entry !== null; entry = this.source.next()) {
+      await this.#addEntry(entry);
+      if (this.#checkpointDue()) await this.#checkpoint();
+    }
+    this.#progress("", true);
+  }
+
+  async #addEntry(entry: WalkEntry): Promise<void> {
+    let status: string;
+    try {
+      status = await this.#addByType(entry);
+    } catch (error) {
+      const warning = this.source.warningOf(error);
+      if (!warning) throw error;
+      this.reporter.warn(warning.code, entry.path, warning.message);
+      status = "E";
+    }
+    if (status === "C") {
+      this.reporter.warn("FileChangedWarning", entry.path, "file changed while it was backed up");
+    }
+    if (status !== "") this.#status(status, entry.path);
+  }
+
+  #status(status: string, path: string): void {
+    if (this.reporter.fileStatus) this.reporter.emit({ type: "file_status", status, path: printable(path) });
+  }
+
+  async #addByType(entry: WalkEntry): Promise<string> {
+    const { path, archivePath, stat } = entry;
+    switch (stat.mode & TYPE) {
+      case REGULAR:
+        return await this.#addFile(entry);
+      case DIRECTORY:
+        return await this.#add(this.source.meta(archivePath, stat), "d");
+      case SYMLINK:
+        return await this.#add(
+          { ...this.source.meta(archivePath, stat), source: this.source.readLink(path) },
+          "s",
+        );
+      case FIFO:
+        return await this.#addSpecial(entry, {}, "f");
+      case CHARACTER:
+        return await this.#addSpecial(entry, { rdev: stat.rdev }, "c");
+      case BLOCK:
+        return await this.#addSpecial(entry, { rdev: stat.rdev }, "b");
+      default: // sockets and doors mean nothing outside of the running system
+        return "";
+    }
+  }
+
+  async #add(item: Item, status: string): Promise<string> {
+    const wait = this.writer.addItem(item);
+    if (wait) await wait;
+    this.#progress(item.path, false);
+    return status;
+  }
+
+  async #addSpecial(entry: WalkEntry, extra: Partial<Item>, status: string): Promise<string> {
+    const item: Item = { ...this.source.meta(entry.archivePath, entry.stat), ...extra };
+    if (this.#linkTo(entry.stat, item)) return await this.#add(item, "h");
+    item.hardlink_master = entry.stat.nlink > 1;
+    await this.#add(item, status);
+    this.#rememberLink(entry.stat, item);
+    return status;
+  }
+
+  /** Makes `item` a further name of a file seen before, if it is one. */
+  #linkTo(stat: Stat, item: Item): boolean {
+    if (stat.nlink <= 1) return false;
+    const first = this.#hardLinks.get(`${stat.dev}:${stat.ino}`);
+    if (first === undefined) return false;
+    item.source = first;
+    return true;
+  }
+
+  #rememberLink(stat: Stat, item: Item): void {
+    if (stat.nlink > 1) this.#hardLinks.set(`${stat.dev}:${stat.ino}`, item.path);
+  }
+
+  async #addFile(entry: WalkEntry): Promise<string> {
+    const reader = this.source.reader;
+    // The open file's own stat is what counts: the name may point elsewhere by now.
+    const stat = reader.open(entry.path, entry.stat);
+    try {
+      const item: Item = this.source.meta(entry.archivePath, stat);
+      if (this.#linkTo(stat, item)) return await this.#add(item, "h");
+      item.hardlink_master = stat.nlink > 1;
+      this.#status("A", entry.path);
+      await this.#addContents(item, entry.path);
+      const changed = reader.changedSinceOpen();
+      this.writer.stats.files++;
+      await this.#add(item, "");
+      this.#rememberLink(stat, item);
+      return changed ? "C" : "";
+    } finally {
+      reader.close();
+    }
+  }
+
+  async #addContents(item: Item, path: string): Promise<void> {
+    const chunks: ChunkEntry[] = [];
+    const read = (into: Uint8Array): number => this.source.reader.read(into);
+    let size = 0;
+    let inParts = 0;
+    let part = 0;
+    this.sink.startUndo();
+    try {
+      for (const chunk of this.chunker.chunk(read)) {
+        const added = this.sink.add(chunk, this.writer.stats);
+        const entry = added instanceof Promise ? await added : added;
+        chunks.push(entry);
+        size += entry.size;
+        if (this.reporter.progress) this.#progress(path, false);
+        if (this.#checkpointDue()) {
+          await this.#addPart(item, chunks.slice(inParts), ++part);
+          inParts = chunks.length;
+          this.sink.startUndo();
+        }
+      }
+    } catch (error) {
+      if (this.source.warningOf(error)) await this.#undoFile(chunks);
+      throw error;
+    }
+    this.sink.keep();
+    if (part > 0 && inParts < chunks.length) await this.#addPart(item, chunks.slice(inParts), ++part);
+    item.chunks = chunks;
+    item.size = size;
+    if (part > 0) this.#countParts(chunks, part);
+  }
+
+  /** The file is not going to be in the archive: neither shall its new chunks nor its sizes. */
+  async #undoFile(chunks: readonly ChunkEntry[]): Promise<void> {
+    const undone = await this.sink.undo();
+    for (const chunk of chunks) this.writer.stats.addChunk(-chunk.size, -chunk.csize, false);
+    this.writer.stats.deduplicatedSize -= undone;
+  }
+
+  /** Stores what was read of a large file so far as an item of its own and commits a checkpoint. */
+  async #addPart(item: Item, chunks: readonly ChunkEntry[], part: number): Promise<void> {
+    let size = 0;
+    for (const chunk of chunks) size += chunk.size;
+    await this.#add({ ...item, path: `${item.path}.borg_part_${part}`, part, chunks, size }, "");
+    await this.#checkpoint();
+  }
+
+  /** Once a file had parts, its chunks are referenced by them and by the whole file. */
+  #countParts(chunks: readonly ChunkEntry[], parts: number): void {
+    const stats = this.writer.stats;
+    for (const chunk of chunks) {
+      stats.originalSizeParts += chunk.size;
+      stats.compressedSizeParts += chunk.csize;
+    }
+    stats.filesParts += parts;
+  }
+
+  #checkpointDue(): boolean {
+    if (this.options.interrupted()) return true;
+    const interval = this.options.checkpointIntervalMs;
+    return interval > 0 && this.options.nowMs() - this.#lastCheckpointMs > interval;
+  }
+
+  async #checkpoint(): Promise<void> {
+    await this.writer.checkpoint();
+    this.#lastCheckpointMs = this.options.nowMs();
+    if (this.options.interrupted()) throw new Interrupted("the backup was interrupted");
+  }
+
+  #progress(path: string, finished: boolean): void {
+    if (!this.reporter.progress) return;
+    const now = this.options.nowMs();
+    if (!finished && now - this.#lastProgressMs < 200) return;
+    this.#lastProgressMs = now;
+    const { originalSize, compressedSize, deduplicatedSize, files } = this.writer.stats;
+    this.reporter.emit({
+      type: "archive_progress",
+      original_size: originalSize,
+      compressed_size: compressedSize,
+      deduplicated_size: deduplicatedSize,
+      nfiles: files,
+      path: printable(path),
+      finished,
+    });
+  }
+}

@@ -1,0 +1,14 @@
+/** Archives: items, manifest, and the work on them. */
+export { Archive } from "./archive.ts";
+export { allChunks, archiveChunks, type ChunkListContext, uniqueSize } from "./archive_chunks.ts";
+export type { ArchiveMeta, ArchiveTotals } from "./archive_meta.ts";
+export { ArchiveWriter } from "./archive_writer.ts";
+export { ArchiveCheck } from "./check_archives.ts";
+export { ChunkSink } from "./chunk_sink.ts";
+export { Backup, Interrupted, type Source } from "./create.ts";
+export { type DeletePlan, planDelete, runDelete } from "./delete_archives.ts";
+export { Extraction, extractionSize, fetchContents, type Target } from "./extract.ts";
+export { type ChunkEntry, type Item, itemSize } from "./item.ts";
+export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
+export { Stats } from "./stats.ts";
+export { formatTimestamp, parseTimestamp } from "./timestamp.ts";

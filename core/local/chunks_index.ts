@@ -1,0 +1,123 @@
+/**
+ * Chunk ids with reference count, plain size and stored size, in one open-addressing table (`wasm/hash_index.ts`): the
+ * working set of `create` (which chunks are there?) and of mark and sweep (which chunks does an archive hold?). Its file
+ * form is borg's hash index with 12-byte values, kept per archive in the cache directory.
+ */
+import { HashIndex } from "../../wasm/mod.ts";
+import type { ChunkId } from "../bytes/mod.ts";
+
+const REFCOUNT = 0;
+const SIZE = 1;
+const CSIZE = 2;
+/** Counts above stay where they are (borg docs, data-structures.rst, "HashIndex"): such a chunk is never deleted. */
+const MAX_REFCOUNT = 0xfffffbff;
+
+/** Sums over an index, bytes and chunks; `unique` counts each chunk once. */
+export interface IndexTotals {
+  size: number;
+  csize: number;
+  uniqueSize: number;
+  uniqueCsize: number;
+  chunks: number;
+  uniqueChunks: number;
+}
+
+export class ChunksIndex {
+  readonly #table: HashIndex;
+
+  constructor(table?: HashIndex) {
+    this.#table = table ?? HashIndex.create({ valueWords: 3 });
+  }
+
+  /** Throws IntegrityError where `bytes` is not such a file. */
+  static decode(bytes: Uint8Array): ChunksIndex {
+    return new ChunksIndex(HashIndex.decode(bytes, { valueWords: 3 }));
+  }
+
+  encode(): Uint8Array {
+    return this.#table.encode();
+  }
+
+  get count(): number {
+    return this.#table.size;
+  }
+
+  has(id: ChunkId): boolean {
+    return this.#table.find(id) >= 0;
+  }
+
+  /** Stored size of a chunk, -1 where it is not in the index. */
+  csize(id: ChunkId): number {
+    const slot = this.#table.find(id);
+    return slot < 0 ? -1 : this.#table.value(slot, CSIZE);
+  }
+
+  refcount(id: ChunkId): number {
+    const slot = this.#table.find(id);
+    return slot < 0 ? 0 : this.#table.value(slot, REFCOUNT);
+  }
+
+  /** Adds `count` references; sizes are taken from the first that knows them. */
+  add(id: ChunkId, size: number, csize: number, count = 1): void {
+    const slot = this.#table.find(id);
+    if (slot < 0) {
+      this.#table.set(id, Math.min(count, MAX_REFCOUNT), size, csize);
+      return;
+    }
+    const sum = this.#table.value(slot, REFCOUNT) + count;
+    this.#table.setValue(slot, REFCOUNT, Math.min(sum, MAX_REFCOUNT));
+    if (this.#table.value(slot, SIZE) === 0) this.#table.setValue(slot, SIZE, size);
+    if (this.#table.value(slot, CSIZE) === 0) this.#table.setValue(slot, CSIZE, csize);
+  }
+
+  remove(id: ChunkId): boolean {
+    return this.#table.remove(id);
+  }
+
+  /** Adds every entry of `other` with its count. */
+  addAll(other: ChunksIndex): void {
+    const table = other.#table;
+    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
+      this.add(
+        table.id(slot),
+        table.value(slot, SIZE),
+        table.value(slot, CSIZE),
+        table.value(slot, REFCOUNT),
+      );
+    }
+  }
+
+  /** Every entry; the index must not change meanwhile. */
+  *entries(): Generator<{ id: ChunkId; refcount: number; size: number; csize: number }> {
+    const table = this.#table;
+    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
+      yield {
+        id: table.id(slot),
+        refcount: table.value(slot, REFCOUNT),
+        size: table.value(slot, SIZE),
+        csize: table.value(slot, CSIZE),
+      };
+    }
+  }
+
+  totals(): IndexTotals {
+    const table = this.#table;
+    const sum: IndexTotals = { size: 0, csize: 0, uniqueSize: 0, uniqueCsize: 0, chunks: 0, uniqueChunks: 0 };
+    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
+      const count = table.value(slot, REFCOUNT);
+      const size = table.value(slot, SIZE);
+      const csize = table.value(slot, CSIZE);
+      sum.size += size * count;
+      sum.csize += csize * count;
+      sum.uniqueSize += size;
+      sum.uniqueCsize += csize;
+      sum.chunks += count;
+      sum.uniqueChunks++;
+    }
+    return sum;
+  }
+
+  dispose(): void {
+    this.#table.dispose();
+  }
+}
