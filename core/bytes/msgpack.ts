@@ -80,12 +80,23 @@ export class MsgpackWriter {
     return at;
   }
 
+  // `this.#buffer[this.#reserve(1)] = …` would take the buffer before it grows.
+  #byte(value: number): void {
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
+  }
+
+  #append(bytes: Uint8Array): void {
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
+  }
+
   writeNil(): void {
-    this.#buffer[this.#reserve(1)] = 0xc0;
+    this.#byte(0xc0);
   }
 
   writeBoolean(value: boolean): void {
-    this.#buffer[this.#reserve(1)] = value ? 0xc3 : 0xc2;
+    this.#byte(value ? 0xc3 : 0xc2);
   }
 
   /** An integer in the shortest form, as msgpack-python chooses it. Throws RangeError outside of int64 and uint64. */
@@ -98,7 +109,7 @@ export class MsgpackWriter {
     }
     if (value >= 0) {
       if (value < 0x80) {
-        this.#buffer[this.#reserve(1)] = value;
+        this.#byte(value);
       } else if (value < 0x100) {
         const at = this.#reserve(2);
         this.#buffer[at] = 0xcc;
@@ -118,7 +129,7 @@ export class MsgpackWriter {
         this.#view.setUint32(at + 5, value >>> 0);
       }
     } else if (value >= -0x20) {
-      this.#buffer[this.#reserve(1)] = value + 0x100;
+      this.#byte(value + 0x100);
     } else if (value >= -0x80) {
       const at = this.#reserve(2);
       this.#buffer[at] = 0xd0;
@@ -153,7 +164,7 @@ export class MsgpackWriter {
 
   writeRawHeader(length: number): void {
     if (length < 32) {
-      this.#buffer[this.#reserve(1)] = 0xa0 | length;
+      this.#byte(0xa0 | length);
     } else if (length < 0x10000) {
       const at = this.#reserve(3);
       this.#buffer[at] = 0xda;
@@ -167,12 +178,12 @@ export class MsgpackWriter {
 
   writeBytes(value: Uint8Array): void {
     this.writeRawHeader(value.length);
-    this.#buffer.set(value, this.#reserve(value.length));
+    this.#append(value);
   }
 
   /** Bytes that are msgpack already. */
   writeEncoded(value: Uint8Array): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+    this.#append(value);
   }
 
   writeText(value: string): void {
@@ -197,7 +208,7 @@ export class MsgpackWriter {
 
   writeArrayHeader(length: number): void {
     if (length < 16) {
-      this.#buffer[this.#reserve(1)] = 0x90 | length;
+      this.#byte(0x90 | length);
     } else if (length < 0x10000) {
       const at = this.#reserve(3);
       this.#buffer[at] = 0xdc;
@@ -211,7 +222,7 @@ export class MsgpackWriter {
 
   writeMapHeader(length: number): void {
     if (length < 16) {
-      this.#buffer[this.#reserve(1)] = 0x80 | length;
+      this.#byte(0x80 | length);
     } else if (length < 0x10000) {
       const at = this.#reserve(3);
       this.#buffer[at] = 0xde;
