@@ -1,0 +1,299 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { IntegrityError } from "../../../core/errors.ts";
+import { INDEX_STATE_BYTES } from "../../../rust-free-asm/const.ts";
+import { instantiateHashIndex } from "../../../wasm/hash_index.ts";
+import { HashIndex } from "../../../wasm/mod.ts";
+import { borgPython, noBorgPython } from "./_borg_python.ts";
+
+const sha256 = (text: string) => new Uint8Array(createHash("sha256").update(text).digest());
+const hex = (id: Uint8Array) => [...id].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** An id whose home in a table of the smallest size is `home`. */
+function idWithHome(home: number, number: number): Uint8Array {
+  const id = new Uint8Array(32);
+  const view = new DataView(id.buffer);
+  view.setUint32(0, home + 1031 * (number % 1000), true);
+  view.setUint32(28, number, true);
+  return id;
+}
+
+/** All entries in the order of iteration. */
+function entriesOf(index: HashIndex): [string, number[]][] {
+  const entries: [string, number[]][] = [];
+  for (let slot = index.next(-1); slot >= 0; slot = index.next(slot)) {
+    const words = Array.from({ length: index.valueWords }, (_, word) => index.value(slot, word));
+    entries.push([hex(index.id(slot)), words]);
+  }
+  return entries;
+}
+
+function assertSame(index: HashIndex, twin: ReadonlyMap<string, number[]>, ids: Iterable<Uint8Array>): void {
+  assert.equal(index.size, twin.size);
+  assert.deepEqual(new Map(entriesOf(index)), twin);
+  for (const id of ids) assert.equal(index.find(id) >= 0, twin.has(hex(id)));
+}
+
+const isDamage = (error: unknown) => error instanceof IntegrityError && error.code === "IntegrityError";
+
+for (const valueWords of [2, 3]) {
+  Deno.test(`HashIndex with ${valueWords} words does what a Map does over random sets and removes`, () => {
+    let random = 99;
+    const next = (limit: number) => (random = (Math.imul(random, 1103515245) + 12345) >>> 0) % limit;
+    const ids = Array.from({ length: 6000 }, (_, i) => i % 2 ? sha256(`${i}`) : idWithHome(next(20), i));
+    const index = HashIndex.create({ valueWords });
+    const twin = new Map<string, number[]>();
+    // Growing, then churning (tombstones), then shrinking.
+    for (const [steps, removesIn10] of [[9000, 1], [9000, 5], [12000, 8]] as const) {
+      for (let i = 0; i < steps; i++) {
+        const id = ids[next(ids.length)]!;
+        if (next(10) < removesIn10) {
+          assert.equal(index.remove(id), twin.delete(hex(id)));
+        } else {
+          const words = [next(0xfffffffe), next(0xffffffff), next(0xffffffff)].slice(0, valueWords);
+          index.set(id, words[0]!, words[1]!, words[2]);
+          twin.set(hex(id), words);
+        }
+      }
+      assertSame(index, twin, ids);
+    }
+    for (const id of ids) {
+      if (index.remove(id)) twin.delete(hex(id));
+      if (index.size % 500 === 0) assertSame(index, twin, []);
+    }
+    assert.equal(index.size, 0);
+    assert.equal(index.next(-1), -1);
+    assert.equal(index.encodeParts()[1].length, 1031 * (32 + 4 * valueWords));
+    index.dispose();
+  });
+}
+
+Deno.test("HashIndex.setValue() changes one word and refuses the marks of empty and deleted buckets", () => {
+  const index = HashIndex.create({ valueWords: 3 });
+  index.set(sha256("a"), 1, 2, 3);
+  const slot = index.find(sha256("a"));
+  index.setValue(slot, 1, 0xffffffff);
+  index.setValue(slot, 0, 0xfffffffd);
+  assert.deepEqual(entriesOf(index), [[hex(sha256("a")), [0xfffffffd, 0xffffffff, 3]]]);
+  for (const mark of [0xfffffffe, 0xffffffff, -1, NaN]) {
+    assert.throws(() => index.setValue(slot, 0, mark), RangeError);
+    assert.throws(() => index.set(sha256("b"), mark, 0), RangeError);
+  }
+  assert.throws(() => index.value(slot, 3), RangeError);
+  assert.throws(() => index.value(-1, 0), RangeError);
+  assert.throws(() => index.find(new Uint8Array(31)), RangeError);
+  assert.equal(index.size, 1);
+});
+
+Deno.test("HashIndex.create() takes as many entries as its capacity tells without growing", () => {
+  const index = HashIndex.create({ valueWords: 2, capacity: 5000 });
+  const before = index.memoryBytes;
+  for (let i = 0; i < 5000; i++) index.set(sha256(`${i}`), i, 0);
+  assert.equal(index.memoryBytes, before);
+  assert.throws(() => HashIndex.create({ valueWords: 2, capacity: 1e9 }), RangeError);
+  assert.throws(() => HashIndex.create({ valueWords: 4 }), RangeError);
+});
+
+Deno.test("HashIndex.dispose() makes every later call fail, and only then", () => {
+  const index = HashIndex.create({ valueWords: 2 });
+  index.dispose();
+  assert.throws(() => index.find(sha256("a")));
+  assert.throws(() => index.next(-1));
+  assert.throws(() => index.size);
+});
+
+Deno.test("HashIndex.decode() reads what encode() wrote, tombstones included", () => {
+  const index = HashIndex.create({ valueWords: 2 });
+  for (let i = 0; i < 700; i++) index.set(sha256(`${i}`), i, i * 2);
+  for (let i = 0; i < 700; i += 2) index.remove(sha256(`${i}`));
+  const copy = HashIndex.decode(index.encode(), { valueWords: 2 });
+  assert.deepEqual(entriesOf(copy), entriesOf(index));
+  assert.deepEqual(copy.encode(), index.encode());
+});
+
+/** A file without free buckets, as borg's compacted caches are: small enough to damage it everywhere. */
+function compactFile(count: number): Uint8Array {
+  const bytes = new Uint8Array(18 + 40 * count);
+  bytes.set(new TextEncoder().encode("BORG_IDX"));
+  const view = new DataView(bytes.buffer);
+  view.setInt32(8, count, true);
+  view.setInt32(12, count, true);
+  bytes.set([32, 8], 16);
+  for (let i = 0; i < count; i++) {
+    bytes.set(sha256(`${i}`), 18 + 40 * i);
+    view.setUint32(18 + 40 * i + 32, i, true);
+  }
+  return bytes;
+}
+
+Deno.test("HashIndex.decode() reads a file without any free bucket and then finds every entry", () => {
+  for (const count of [1, 7, 1031, 3000]) {
+    const index = HashIndex.decode(compactFile(count), { valueWords: 2 });
+    assert.equal(index.size, count);
+    for (let i = 0; i < count; i++) assert.equal(index.value(index.find(sha256(`${i}`)), 0), i);
+    index.set(sha256("more"), 5, 5);
+    assert.equal(index.size, count + 1);
+  }
+});
+
+Deno.test("HashIndex.decode() refuses a file that is cut off anywhere or has bytes too many", () => {
+  const bytes = compactFile(7);
+  for (let length = 0; length < bytes.length; length++) {
+    assert.throws(() => HashIndex.decode(bytes.slice(0, length), { valueWords: 2 }), isDamage, `${length}`);
+  }
+  assert.throws(() => HashIndex.decode(new Uint8Array([...bytes, 0]), { valueWords: 2 }), isDamage);
+});
+
+Deno.test("HashIndex.decode() with one bit flipped anywhere is refused or counts right, and never hangs", () => {
+  const bytes = compactFile(7);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const damaged = bytes.slice();
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    try {
+      const index = HashIndex.decode(damaged, { valueWords: 2 });
+      assert.ok(bit >= 18 * 8, `a wrong header was believed (bit ${bit})`);
+      assert.equal(entriesOf(index).length, 7);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+    }
+  }
+});
+
+Deno.test("HashIndex.decode() refuses wrong counts, foreign sizes, misplaced and doubled entries", () => {
+  const index = HashIndex.create({ valueWords: 2 });
+  for (let i = 0; i < 100; i++) index.set(sha256(`${i}`), i, 0);
+  const good = index.encode();
+  assert.throws(() => HashIndex.decode(good, { valueWords: 3 }), isDamage);
+  const refusesChange = (change: (bytes: Uint8Array, view: DataView) => void) => {
+    const bytes = good.slice();
+    change(bytes, new DataView(bytes.buffer));
+    assert.throws(() => HashIndex.decode(bytes, { valueWords: 2 }), isDamage);
+  };
+  refusesChange((_, view) => view.setInt32(8, 99, true));
+  refusesChange((_, view) => view.setInt32(8, -1, true));
+  refusesChange((_, view) => view.setInt32(12, 0, true));
+  refusesChange((_, view) => view.setInt32(12, 0x7fffffff, true));
+  refusesChange((bytes) => bytes[16] = 31);
+  // An entry moved away from its chain, into an empty bucket behind an empty bucket.
+  refusesChange((bytes, view) => {
+    const empty = (slot: number) => view.getUint32(18 + 40 * slot + 32, true) === 0xffffffff;
+    const from = index.next(-1);
+    let to = from + 2;
+    while (!(empty(to - 1) && empty(to))) to++;
+    bytes.copyWithin(18 + 40 * to, 18 + 40 * from, 18 + 40 * (from + 1));
+    view.setUint32(18 + 40 * from + 32, 0xffffffff, true);
+  });
+  const doubled = compactFile(7);
+  doubled.copyWithin(18, 18 + 40, 18 + 80);
+  assert.throws(() => HashIndex.decode(doubled, { valueWords: 2 }), isDamage);
+});
+
+Deno.test("the hash_index kernel keeps two tables in one instance apart", () => {
+  const kernel = instantiateHashIndex(1 << 20);
+  const bytes = new Uint8Array(kernel.memory.buffer);
+  const view = new DataView(kernel.memory.buffer);
+  const key = 1024;
+  const value = 1056;
+  const tables = [{ state: 1088, table: 4096 }, { state: 1088 + INDEX_STATE_BYTES, table: 1 << 19 }] as const;
+  for (const { state, table } of tables) kernel.init(state, table, 1031, 40, 773, 73);
+  for (let i = 0; i < 500; i++) {
+    for (const [n, { state }] of tables.entries()) {
+      if (i % (n + 2) !== 0) continue;
+      bytes.set(idWithHome(i % 7, i), key);
+      view.setUint32(value, i + n, true);
+      assert.equal(kernel.set(state, key, value), 0);
+    }
+  }
+  for (let i = 0; i < 500; i++) {
+    for (const [n, { state, table }] of tables.entries()) {
+      bytes.set(idWithHome(i % 7, i), key);
+      const slot = kernel.find(state, key);
+      assert.equal(slot >= 0, i % (n + 2) === 0);
+      if (slot >= 0) assert.equal(view.getUint32(table + 40 * slot + 32, true), i + n);
+    }
+  }
+});
+
+const PYTHON_WRITE = `
+import sys, hashlib
+from borg.hashindex import NSIndex, ChunkIndex
+path, kind, count, compact = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "1"
+index = NSIndex() if kind == "2" else ChunkIndex()
+for i in range(count):
+    id = hashlib.sha256(str(i).encode()).digest()
+    index[id] = (i, i * 3) if kind == "2" else (i + 1, i * 2, i * 3)
+if compact:
+    index.compact()
+index.write(path)
+`;
+
+const PYTHON_READ = `
+import sys, hashlib
+from borg.hashindex import NSIndex, ChunkIndex
+path, kind, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+index = (NSIndex if kind == "2" else ChunkIndex).read(path)
+print(len(index))
+for id, value in index.iteritems():
+    print(id.hex(), *value)
+for i in range(count):
+    id = hashlib.sha256(str(i).encode()).digest()
+    if i % 3 == 0:
+        assert id not in index
+    else:
+        del index[id]
+assert len(index) == 0
+`;
+
+for (const valueWords of [2, 3]) {
+  Deno.test({
+    name: `HashIndex with ${valueWords} words fills its buckets byte for byte as borg does`,
+    ignore: noBorgPython,
+    fn() {
+      const folder = Deno.makeTempDirSync();
+      for (const count of [0, 1, 774, 775, 5000]) {
+        borgPython(PYTHON_WRITE, join(folder, "index"), `${valueWords}`, `${count}`, "0");
+        const theirs = Deno.readFileSync(join(folder, "index"));
+        const index = HashIndex.create({ valueWords });
+        for (let i = 0; i < count; i++) {
+          const words = valueWords === 2 ? [i, i * 3] : [i + 1, i * 2, i * 3];
+          index.set(sha256(`${i}`), words[0]!, words[1]!, words[2]);
+        }
+        assert.deepEqual(index.encode(), theirs, `${count} entries`);
+        assert.deepEqual(HashIndex.decode(theirs, { valueWords }).encode(), theirs);
+      }
+      Deno.removeSync(folder, { recursive: true });
+    },
+  });
+
+  Deno.test({
+    name: `HashIndex with ${valueWords} words is read by borg in the same order, after removes`,
+    ignore: noBorgPython,
+    fn() {
+      const folder = Deno.makeTempDirSync();
+      const index = HashIndex.create({ valueWords });
+      for (let i = 0; i < 4000; i++) index.set(sha256(`${i}`), i, i * 5, i * 7);
+      for (let i = 0; i < 4000; i += 3) index.remove(sha256(`${i}`));
+      Deno.writeFileSync(join(folder, "index"), index.encode());
+      const [count, ...lines] = borgPython(PYTHON_READ, join(folder, "index"), `${valueWords}`, "4000").trim()
+        .split("\n");
+      assert.equal(Number(count), index.size);
+      assert.deepEqual(lines, entriesOf(index).map(([id, words]) => [id, ...words].join(" ")));
+      Deno.removeSync(folder, { recursive: true });
+    },
+  });
+}
+
+Deno.test({
+  name: "HashIndex.decode() reads borg's compacted chunk index",
+  ignore: noBorgPython,
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    borgPython(PYTHON_WRITE, join(folder, "index"), "3", "3000", "1");
+    const bytes = Deno.readFileSync(join(folder, "index"));
+    assert.equal(bytes.length, 18 + 44 * 3000);
+    const index = HashIndex.decode(bytes, { valueWords: 3 });
+    for (let i = 0; i < 3000; i++) assert.equal(index.value(index.find(sha256(`${i}`)), 2), i * 3);
+    Deno.removeSync(folder, { recursive: true });
+  },
+});
