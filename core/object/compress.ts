@@ -1,0 +1,214 @@
+/**
+ * Compression of one object (borg docs, internals/data-structures.rst, "Compression"). In: plaintext and a
+ * {@link Compression}; or a payload as borg stores it, which names its algorithm itself. Out: the other one.
+ *
+ *     none 00 00 | plain        lz4 01 00 | raw block        lzma 02 00 | xz        zstd 03 00 | frame
+ *     obfuscate 04 00 | u32be size of the inner payload | inner payload | zeros
+ *     zlib: no mark of its own, known by the two bytes of its own header
+ *
+ * Data that does not shrink is stored as `none`. `auto` is never stored.
+ */
+import { deflateSync, inflateSync } from "node:zlib";
+import type { Accel, Lz4Block } from "../crypto/mod.ts";
+import { IntegrityError } from "../errors.ts";
+import type { Compression } from "./compression_spec.ts";
+import { decodeLz4Block, encodeLz4Block, lz4Bound, lz4PlainSize } from "./_lz4_block.ts";
+import { lzmaCompress, lzmaDecompress } from "./_lzma.ts";
+import { paddingSize } from "./_obfuscate.ts";
+import { zstdCompress, zstdDecompress } from "./_zstd.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/**
+ * Largest plaintext of one object. Chunks are 8 MiB at most; the manifest and archive metadata can be larger when they
+ * compress well, and borg itself reads them up to three times the largest stored object.
+ */
+export const MAX_PLAIN_SIZE = 3 * 20 * 1024 * 1024;
+
+const HEADER = 2;
+const NONE = 0;
+const LZ4 = 1;
+const LZMA = 2;
+const ZSTD = 3;
+const OBFUSCATE = 4;
+const OBFUSCATE_HEADER = HEADER + 4;
+/** `auto` tries the wanted algorithm where lz4 saves more than 3 %, and keeps it where that saves another 1 %. */
+const AUTO_LZ4_RATIO = 0.97;
+const AUTO_GAIN_RATIO = 0.99;
+/** borg's notation can nest obfuscation twice (obfuscate,1,obfuscate,1,none). */
+const MAX_OBFUSCATION = 2;
+/** What a chunk of the default chunker needs and a little more: allocated once. */
+const USUAL_PLAIN_SIZE = Math.floor(1.1 * 2 ** 23);
+
+const portableLz4: Lz4Block = { compress: encodeLz4Block, decompress: decodeLz4Block };
+
+function broken(what: string, options?: ErrorOptions): IntegrityError {
+  return new IntegrityError("DecompressionError", [what], options);
+}
+
+export interface CompressorOptions {
+  accel: Accel | null;
+  /** Uniformly distributed from 0 up to, not including, 1; for obfuscate. */
+  random: () => number;
+}
+
+/** Compresses and decompresses; holds the working memory. Answers without a promise once the algorithm's code is loaded. */
+export class Compressor {
+  readonly #lz4: Lz4Block;
+  readonly #random: () => number;
+  #packed: Uint8Array = new Uint8Array(0);
+  #plain: Uint8Array = new Uint8Array(0);
+
+  constructor(options: CompressorOptions) {
+    this.#lz4 = options.accel?.lz4 ?? portableLz4;
+    this.#random = options.random;
+  }
+
+  /**
+   * The payload for `plain`. It may be a view into this object's working memory: valid until the next call. `plain` must
+   * not change until the answer is there.
+   */
+  compress(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array> {
+    switch (compression.kind) {
+      case "none":
+        return this.#none(plain);
+      case "lz4":
+        return this.#compressLz4(plain);
+      case "zlib":
+        return deflateSync(plain, { level: compression.level });
+      case "zstd":
+        return this.#marked(ZSTD, plain, zstdCompress(plain, compression.level));
+      case "lzma":
+        return this.#marked(LZMA, plain, lzmaCompress(plain, compression.level));
+      case "auto":
+        return this.#auto(plain, compression.inner);
+      case "obfuscate": {
+        const inner = this.compress(plain, compression.inner);
+        return inner instanceof Promise
+          ? inner.then((payload) => this.#obfuscate(payload, compression.spec))
+          : this.#obfuscate(inner, compression.spec);
+      }
+    }
+  }
+
+  #scratch(size: number): Uint8Array {
+    if (this.#packed.length < size) this.#packed = new Uint8Array(Math.max(size, 64 * 1024));
+    return this.#packed;
+  }
+
+  #none(plain: Uint8Array): Uint8Array {
+    const scratch = this.#scratch(HEADER + plain.length);
+    scratch[0] = NONE;
+    scratch[1] = 0;
+    scratch.set(plain, HEADER);
+    return scratch.subarray(0, HEADER + plain.length);
+  }
+
+  #compressLz4(plain: Uint8Array): Uint8Array {
+    const scratch = this.#scratch(HEADER + lz4Bound(plain.length));
+    const length = this.#lz4.compress(plain, scratch.subarray(HEADER));
+    if (length >= plain.length) return this.#none(plain);
+    scratch[0] = LZ4;
+    scratch[1] = 0;
+    return scratch.subarray(0, HEADER + length);
+  }
+
+  #marked(mark: number, plain: Uint8Array, packed: Awaitable<Uint8Array>): Awaitable<Uint8Array> {
+    // The copy: after a wait, working memory may be in use by another call before the answer is looked at.
+    if (packed instanceof Promise) return packed.then((bytes) => this.#mark(mark, plain, bytes).slice());
+    return this.#mark(mark, plain, packed);
+  }
+
+  #mark(mark: number, plain: Uint8Array, packed: Uint8Array): Uint8Array {
+    if (packed.length >= plain.length) return this.#none(plain);
+    const payload = new Uint8Array(HEADER + packed.length);
+    payload[0] = mark;
+    payload.set(packed, HEADER);
+    return payload;
+  }
+
+  #auto(plain: Uint8Array, inner: Compression): Awaitable<Uint8Array> {
+    const cheap = this.#compressLz4(plain);
+    if (!(cheap.length / (plain.length + HEADER) < AUTO_LZ4_RATIO)) return cheap;
+    const kept = cheap.slice();
+    const choose = (thorough: Uint8Array) =>
+      thorough.length / kept.length < AUTO_GAIN_RATIO ? thorough : kept;
+    const thorough = this.compress(plain, inner);
+    return thorough instanceof Promise ? thorough.then(choose) : choose(thorough);
+  }
+
+  #obfuscate(payload: Uint8Array, spec: number): Uint8Array {
+    const padded = new Uint8Array(
+      OBFUSCATE_HEADER + payload.length + paddingSize(payload.length, spec, this.#random),
+    );
+    padded[0] = OBFUSCATE;
+    new DataView(padded.buffer).setUint32(HEADER, payload.length, false);
+    padded.set(payload, OBFUSCATE_HEADER);
+    return padded;
+  }
+
+  /**
+   * The plaintext of `payload`, in a buffer of its own. Throws IntegrityError (DecompressionError) when the payload is
+   * damaged, of an unknown algorithm, or would become larger than {@link MAX_PLAIN_SIZE}.
+   */
+  decompress(payload: Uint8Array): Awaitable<Uint8Array> {
+    return this.#decompress(payload, 0);
+  }
+
+  #decompress(payload: Uint8Array, depth: number): Awaitable<Uint8Array> {
+    if (payload.length < HEADER) throw broken("it is too short");
+    const first = payload[0]!;
+    if (payload[1] === 0 && first <= OBFUSCATE) {
+      const data = payload.subarray(HEADER);
+      switch (first) {
+        case NONE:
+          if (data.length > MAX_PLAIN_SIZE) throw broken("it would become too large");
+          return data.slice();
+        case LZ4:
+          return this.#decompressLz4(data);
+        case LZMA:
+          return lzmaDecompress(data, MAX_PLAIN_SIZE);
+        case ZSTD:
+          return zstdDecompress(data, MAX_PLAIN_SIZE);
+        default:
+          return this.#unwrap(payload, depth + 1);
+      }
+    }
+    // RFC 1950, 2.2: method 8 (deflate), and the two bytes as one number are a multiple of 31.
+    if ((first & 0x0f) === 8 && (first * 256 + payload[1]!) % 31 === 0) return inflate(payload);
+    throw broken("its compression is not known");
+  }
+
+  #unwrap(payload: Uint8Array, depth: number): Awaitable<Uint8Array> {
+    if (depth > MAX_OBFUSCATION) throw broken("it is nested too deeply");
+    if (payload.length < OBFUSCATE_HEADER) throw broken("it is too short");
+    const size = new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getUint32(
+      HEADER,
+      false,
+    );
+    if (size > payload.length - OBFUSCATE_HEADER) throw broken("a size inside of it is wrong");
+    return this.#decompress(payload.subarray(OBFUSCATE_HEADER, OBFUSCATE_HEADER + size), depth);
+  }
+
+  #decompressLz4(block: Uint8Array): Uint8Array {
+    if (this.#plain.length === 0) this.#plain = new Uint8Array(USUAL_PLAIN_SIZE);
+    let length = this.#lz4.decompress(block, this.#plain);
+    if (length >= 0) return this.#plain.slice(0, length);
+    const size = lz4PlainSize(block);
+    if (size > MAX_PLAIN_SIZE) throw broken("it would become too large");
+    if (size <= this.#plain.length) throw broken("the lz4 data is damaged");
+    const large = new Uint8Array(size);
+    length = this.#lz4.decompress(block, large);
+    if (length !== size) throw broken("the lz4 data is damaged");
+    return large;
+  }
+}
+
+function inflate(payload: Uint8Array): Uint8Array {
+  try {
+    return inflateSync(payload, { maxOutputLength: MAX_PLAIN_SIZE });
+  } catch (cause) {
+    const tooLarge = (cause as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE";
+    throw broken(tooLarge ? "it would become too large" : "the zlib data is damaged", { cause });
+  }
+}

@@ -1,0 +1,17 @@
+/** Plaintext to stored bytes and back: compression, encryption, authentication. The sole trust boundary. */
+export { type Unauthenticated, type UnpackOptions } from "./authenticate.ts";
+export { type Awaitable, type CodecOptions, createCodec, type ObjectCodec } from "./codec.ts";
+export { Compressor, type CompressorOptions, MAX_PLAIN_SIZE } from "./compress.ts";
+export { type Compression, DEFAULT_COMPRESSION, parseCompression } from "./compression_spec.ts";
+export {
+  decodeKey,
+  type DecodeKeyOptions,
+  encodeKey,
+  type KeyMaterial,
+  newKey,
+  plaintextMaterial,
+  type RandomBytes,
+  wipeKey,
+} from "./keys.ts";
+export { detectMode, ENCRYPTION_MODES, type EncryptionMode, type ModeTraits, modeTraits } from "./modes.ts";
+export { type SealedChunk, SealPool, type SealPoolOptions } from "./pool.ts";
