@@ -1,0 +1,77 @@
+/**
+ * Error numbers of Linux and what they mean in plain words. In: a number or a symbol from a failed system call. Out: an
+ * {@link OsError}. Numbers are those of the kernel's generic table (asm-generic/errno.h), which x86-64 and arm64 share.
+ */
+import { OsError } from "../errors.ts";
+
+export const EPERM = 1;
+export const EINTR = 4;
+export const EEXIST = 17;
+export const EINVAL = 22;
+
+// One line per block of ten, from 1 on; empty where the table has a hole.
+const SYMBOLS = [
+  "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD",
+  "EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR",
+  "EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS",
+  "EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP",
+  "- ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH ENOCSI",
+  "EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT - EBFONT ENOSTR",
+  "ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM",
+  "EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ EBADFD EREMCHG ELIBACC ELIBBAD",
+  "ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE",
+  "EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT ENOTSUP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN",
+  "ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT",
+  "ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM",
+  "EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD",
+  "ENOTRECOVERABLE ERFKILL EHWPOISON",
+].join(" ").split(" ");
+
+const TEXTS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EAGAIN: "not ready, try again",
+  EBADF: "the file is not open for this",
+  EBUSY: "in use by the system",
+  EDQUOT: "disk quota used up",
+  EEXIST: "exists already",
+  EFBIG: "file too large",
+  EINTR: "interrupted",
+  EINVAL: "not possible with these arguments",
+  EIO: "input/output error of the device",
+  EISDIR: "is a directory",
+  ELOOP: "is a symbolic link, or too many of them",
+  EMFILE: "too many files open in this process",
+  EMLINK: "too many names for one file",
+  ENAMETOOLONG: "name too long",
+  ENFILE: "too many files open on this machine",
+  ENODEV: "no such device",
+  ENOENT: "no such file or directory",
+  ENOMEM: "out of memory",
+  ENOSPC: "no space left on device",
+  ENOSYS: "not supported by this system",
+  ENOTDIR: "not a directory",
+  ENOTEMPTY: "directory is not empty",
+  ENOTSUP: "not supported by this file system",
+  ENOTTY: "not a terminal",
+  ENXIO: "no such device or address",
+  EPERM: "operation not permitted",
+  EPIPE: "nobody reads the other end",
+  EROFS: "read-only file system",
+  ESPIPE: "cannot move the position in a pipe",
+  ESRCH: "no such process",
+  ESTALE: "file vanished from the network file system",
+  ETIMEDOUT: "timed out",
+  ETXTBSY: "program is running",
+  EXDEV: "on another file system",
+};
+
+/** Symbol of a Linux error number, "E<number>" where the table has none. */
+export function errnoSymbol(errno: number): string {
+  const symbol = SYMBOLS[errno - 1];
+  return symbol === undefined || symbol === "-" ? `E${errno}` : symbol;
+}
+
+/** An OsError with our words for its symbol. */
+export function osError(code: string, syscall: string, path: string): OsError {
+  return new OsError(code, syscall, path, TEXTS[code] ?? `system error ${code}`);
+}

@@ -1,0 +1,27 @@
+/** The only room that talks to the operating system: files, processes, clock, random numbers, terminals. */
+export {
+  type Files,
+  type OpenOptions,
+  type ReadDirOptions,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_IFSOCK,
+  type Stat,
+} from "./files.ts";
+export { openFiles } from "./open_files.ts";
+export { PortableFiles } from "./portable.ts";
+export { LinuxFiles } from "./linux.ts";
+export { Host, type HostOptions, isLocalProcessAlive, nodeNumber, setUmask } from "./host.ts";
+export { Users, type UsersOptions } from "./users.ts";
+export { randomBytes } from "./random.ts";
+export { monotonicMs, nowMs, nowUs, sleep, sleepSync, utcOffsetMinutes } from "./clock.ts";
+export { childEnvironment, type RunOptions, runProgram, type RunResult } from "./process.ts";
+export { splitCommand } from "./split_command.ts";
+export { isTerminal, readLine, readPassphrase, terminalWidth } from "./terminal.ts";
+export { onSignal, raise, signalExitCode, type StopSignal } from "./signals.ts";
+export { readDescriptor, readStdin, writeStderr, writeStdout } from "./stdio.ts";
