@@ -89,61 +89,79 @@ function writeLiterals(
   return copy(input, anchor, { output, at, length });
 }
 
+/** Writes one sequence: the literals from `anchor` to `ip`, then a match. Returns where the next one goes. */
+function writeSequence(
+  input: Uint8Array,
+  output: Uint8Array,
+  { anchor, ip, at, distance, extra }: {
+    anchor: number;
+    ip: number;
+    at: number;
+    distance: number;
+    extra: number;
+  },
+): number {
+  const token = at;
+  at = writeLiterals(input, anchor, { output, at, length: ip - anchor });
+  output[at++] = distance & 0xff;
+  output[at++] = distance >> 8;
+  output[token]! |= Math.min(extra, LONG);
+  return extra >= LONG ? writeRun(output, at, extra - LONG) : at;
+}
+
 /** Compresses to the start of `output` (at least {@link lz4Bound} bytes) and returns how many bytes were written. */
 export function encodeLz4Block(input: Uint8Array, output: Uint8Array): number {
   const n = input.length;
+  const { anchor, at } = n > MATCH_MARGIN ? encodeMatches(input, output) : { anchor: 0, at: 0 };
+  return writeLiterals(input, anchor, { output, at, length: n - anchor });
+}
+
+/** Everything but the last literals, which begin at `anchor` and go to `at`. */
+function encodeMatches(input: Uint8Array, output: Uint8Array): { anchor: number; at: number } {
+  const n = input.length;
+  const view = new DataView(input.buffer, input.byteOffset, n);
+  const hash = n < SMALL_INPUT ? hash4 : hash5;
+  const searchEnd = n - MATCH_MARGIN + 1;
+  const end = n - LAST_LITERALS;
+  table.fill(0);
   let anchor = 0;
   let at = 0;
-  if (n > MATCH_MARGIN) {
-    const view = new DataView(input.buffer, input.byteOffset, n);
-    const hash = n < SMALL_INPUT ? hash4 : hash5;
-    const searchEnd = n - MATCH_MARGIN + 1;
-    const matchEnd = n - LAST_LITERALS;
-    table.fill(0);
-    table[hash(view, 0)] = 0;
-    let ip = 1;
-    let forwardHash = hash(view, ip);
-    search: while (true) {
-      let match: number;
-      let next = ip;
-      let step = 1;
-      let misses = 1 << SKIP_TRIGGER;
-      do {
-        const h = forwardHash;
-        ip = next;
-        next += step;
-        step = misses++ >> SKIP_TRIGGER;
-        if (next > searchEnd) break search;
-        match = table[h]!;
-        forwardHash = hash(view, next);
-        table[h] = ip;
-      } while (match + MAX_DISTANCE < ip || view.getUint32(match, true) !== view.getUint32(ip, true));
-      while (ip > anchor && match > 0 && input[ip - 1] === input[match - 1]) {
-        ip--;
-        match--;
-      }
-      while (true) {
-        const token = at;
-        at = writeLiterals(input, anchor, { output, at, length: ip - anchor });
-        const distance = ip - match;
-        output[at++] = distance & 0xff;
-        output[at++] = distance >> 8;
-        const extra = matchLength(input, view, { a: ip + MIN_MATCH, b: match + MIN_MATCH, end: matchEnd });
-        output[token]! |= Math.min(extra, LONG);
-        if (extra >= LONG) at = writeRun(output, at, extra - LONG);
-        ip += MIN_MATCH + extra;
-        anchor = ip;
-        if (ip >= searchEnd) break search;
-        table[hash(view, ip - 2)] = ip - 2;
-        const h = hash(view, ip);
-        match = table[h]!;
-        table[h] = ip;
-        if (match + MAX_DISTANCE < ip || view.getUint32(match, true) !== view.getUint32(ip, true)) break;
-      }
-      forwardHash = hash(view, ++ip);
+  let ip = 1;
+  let match = 0;
+  const matches = () =>
+    match + MAX_DISTANCE >= ip && view.getUint32(match, true) === view.getUint32(ip, true);
+  while (true) {
+    let next = ip;
+    let step = 1;
+    let misses = 1 << SKIP_TRIGGER;
+    let nextHash = hash(view, ip);
+    do {
+      const h = nextHash;
+      ip = next;
+      next += step;
+      step = misses++ >> SKIP_TRIGGER;
+      if (next > searchEnd) return { anchor, at };
+      match = table[h]!;
+      nextHash = hash(view, next);
+      table[h] = ip;
+    } while (!matches());
+    while (ip > anchor && match > 0 && input[ip - 1] === input[match - 1]) {
+      ip--;
+      match--;
     }
+    do {
+      const extra = matchLength(input, view, { a: ip + MIN_MATCH, b: match + MIN_MATCH, end });
+      at = writeSequence(input, output, { anchor, ip, at, distance: ip - match, extra });
+      ip += MIN_MATCH + extra;
+      anchor = ip;
+      if (ip >= searchEnd) return { anchor, at };
+      table[hash(view, ip - 2)] = ip - 2;
+      const h = hash(view, ip);
+      match = table[h]!;
+      table[h] = ip;
+    } while (matches());
+    ip++;
   }
-  return writeLiterals(input, anchor, { output, at, length: n - anchor });
 }
 
 /** Decompresses to the start of `output`; bytes written, or -1 when the block is malformed or `output` too small. */
