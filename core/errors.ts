@@ -141,6 +141,9 @@ export const WARNING_EXIT_CODES = {
   BackupPermissionError: 105,
   BackupIOError: 106,
   BackupFileNotFoundError: 107,
+  BackupSymlinkParentError: 108,
+  BackupPathTraversalError: 109,
+  BackupHardlinkSourceError: 110,
 } as const;
 
 export type WarningCode = keyof typeof WARNING_EXIT_CODES;
