@@ -109,8 +109,12 @@ export interface Files {
   mkfifo(path: string, mode: number): void;
   mknod(path: string, mode: number, rdev: number): void;
   chmod(path: string, mode: number): void;
-  /** Does not follow a symbolic link in the last place. */
+  /** Does not follow a symbolic link in the last place. An id of -1 stays as it is. */
   lchown(path: string, uid: number, gid: number): void;
+  /** The three for an open file: whatever has its name by now is not touched. */
+  fchmod(fd: number, mode: number): void;
+  fchown(fd: number, uid: number, gid: number): void;
+  futimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void;
   /** Sets times in nanoseconds; does not follow a symbolic link in the last place. */
   utimes(path: string, atimeNs: bigint, mtimeNs: bigint): void;
   /** Free bytes for an unprivileged user in the file system of `path`. */

@@ -364,7 +364,11 @@ export class LinuxFiles implements Files {
   }
 
   lchown(path: string, uid: number, gid: number): void {
-    this.#onPath("chown", path, (dir, bytes) => this.#c.fchownat(dir, bytes, uid, gid, AT_SYMLINK_NOFOLLOW));
+    this.#onPath(
+      "chown",
+      path,
+      (dir, bytes) => this.#c.fchownat(dir, bytes, uid >>> 0, gid >>> 0, AT_SYMLINK_NOFOLLOW),
+    );
   }
 
   utimes(path: string, atimeNs: bigint, mtimeNs: bigint): void {
@@ -375,6 +379,20 @@ export class LinuxFiles implements Files {
       path,
       (dir, bytes) => this.#c.utimensat(dir, bytes, this.#times, AT_SYMLINK_NOFOLLOW),
     );
+  }
+
+  fchmod(fd: number, mode: number): void {
+    if (this.#c.fchmod(fd, mode & 0o7777) < 0) this.#failed("chmod", fd);
+  }
+
+  fchown(fd: number, uid: number, gid: number): void {
+    if (this.#c.fchown(fd, uid >>> 0, gid >>> 0) < 0) this.#failed("chown", fd);
+  }
+
+  futimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
+    setTimespec(this.#timesView, 0, atimeNs);
+    setTimespec(this.#timesView, 16, mtimeNs);
+    if (this.#c.futimens(fd, this.#times) < 0) this.#failed("utimes", fd);
   }
 
   freeSpace(path: string): number {

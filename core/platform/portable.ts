@@ -317,6 +317,18 @@ export class PortableFiles implements Files {
     this.#call("utimes", path, () => fs.lutimesSync(nodePath(path), nodeTime(atimeNs), nodeTime(mtimeNs)));
   }
 
+  fchmod(fd: number, mode: number): void {
+    this.#onFd("chmod", fd, () => fs.fchmodSync(fd, mode & 0o7777));
+  }
+
+  fchown(fd: number, uid: number, gid: number): void {
+    this.#onFd("chown", fd, () => fs.fchownSync(fd, uid, gid));
+  }
+
+  futimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
+    this.#onFd("utimes", fd, () => fs.futimesSync(fd, nodeTime(atimeNs), nodeTime(mtimeNs)));
+  }
+
   freeSpace(path: string): number {
     const answer = this.#call("statfs", path, () => fs.statfsSync(nodePath(path)));
     return answer.bavail * answer.bsize;

@@ -1,0 +1,19 @@
+/** The file system as something to back up and to restore: walk, patterns, reading, metadata, restoring. */
+export { type WalkEntry, Walker, type WalkOptions, type WalkVerdict } from "./walk.ts";
+export { joinPath, normalizePath, toArchivePath } from "./archive_path.ts";
+export { type TagOptions, tagsOf } from "./tag_files.ts";
+export { clampTimeNs, itemFromStat, type ItemMeta, type ItemMetaOptions } from "./item_from_stat.ts";
+export { type ChangedBy, FileReader, type FileReaderOptions, readSourceLink } from "./read_file.ts";
+export { onSource, SourceError, warningCodeOf, warningOf } from "./source_error.ts";
+export { type RestoredFile, Restorer, type RestorerOptions } from "./restore_item.ts";
+export { applyMeta, ownerOf, type OwnerOptions, type RestoreItem } from "./restore_meta.ts";
+export {
+  parsePattern,
+  PathMatcher,
+  type Pattern,
+  patternLines,
+  type PatternStyle,
+  type Rule,
+  RuleList,
+  type Verdict,
+} from "./patterns.ts";

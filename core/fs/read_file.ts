@@ -1,0 +1,124 @@
+/**
+ * Reading a file that may change, vanish or be exchanged at any moment. In: a path and the stat that the walk made of it.
+ * Out: its blocks, and whether it changed meanwhile. What is opened is checked to be what the walk saw (the rules are those
+ * of borg 1.4's create: same type, same inode; changed means another ctime), so that nobody can slip in another file, and a
+ * FIFO in the place of a file blocks nothing.
+ */
+import { type Files, S_IFMT, type Stat } from "../platform/mod.ts";
+import { OsError } from "../errors.ts";
+import { onSource, SourceError } from "./source_error.ts";
+
+/** By which time a file counts as changed while it was read (`--files-changed`). */
+export type ChangedBy = "ctime" | "mtime" | "disabled";
+
+export interface FileReaderOptions {
+  files: Files;
+  /** Default "ctime". */
+  changedBy?: ChangedBy;
+  /** Follows a symbolic link in the last place and waits for a FIFO's writer (`--read-special`); default false. */
+  special?: boolean;
+}
+
+/** Forgetting goes by whole pages; the last page in part would be read again. */
+const PAGE_SIZE = 4096;
+
+export class FileReader {
+  readonly #files: Files;
+  readonly #options: FileReaderOptions;
+  #fd = -1;
+  #path = "";
+  #stat: Stat | null = null;
+  #position = 0;
+
+  constructor(options: FileReaderOptions) {
+    this.#files = options.files;
+    this.#options = options;
+  }
+
+  /**
+   * Opens the file and answers what the open file's stat is: that counts, the name may point elsewhere by now. One file at a
+   * time. Throws SourceError.
+   */
+  open(path: string, seen: Stat): Stat {
+    if (this.#fd >= 0) throw new TypeError("Cannot open a file: the one before is still open");
+    const special = this.#options.special === true;
+    const fd = onSource(
+      "open",
+      path,
+      () => this.#files.open(path, { noFollow: !special, nonBlock: !special, noAtime: true }),
+    );
+    try {
+      const stat = onSource("fstat", path, () => this.#files.fstat(fd));
+      checkSame(path, seen, stat);
+      this.#fd = fd;
+      this.#path = path;
+      this.#stat = stat;
+      this.#position = 0;
+      return stat;
+    } catch (error) {
+      this.#files.close(fd);
+      throw error;
+    }
+  }
+
+  /** A ReadBlock (`core/chunk/chunker.ts`). Throws SourceError. */
+  read(into: Uint8Array): number {
+    let got;
+    try {
+      got = this.#files.read(this.#fd, into);
+    } catch (error) {
+      if (error instanceof OsError) throw SourceError.fromOs("read", this.#path, error);
+      throw error;
+    }
+    this.#forget(got);
+    return got;
+  }
+
+  /** A backup reads everything once: it shall not push out of memory what other programs use. */
+  #forget(got: number): void {
+    const start = this.#position;
+    this.#position += got;
+    const end = this.#position - this.#position % PAGE_SIZE;
+    const from = start - start % PAGE_SIZE;
+    if (got === 0) {
+      // The end of the file: length 0 means up to there, with the last page in part.
+      if (start > 0) this.#files.dropCache(this.#fd, from, 0);
+    } else if (end > from) this.#files.dropCache(this.#fd, from, end - from);
+  }
+
+  /** Whether the file changed since it was opened. Throws SourceError. */
+  changedSinceOpen(): boolean {
+    const before = this.#stat!;
+    if (this.#options.changedBy === "disabled") return false;
+    const now = onSource("fstat", this.#path, () => this.#files.fstat(this.#fd));
+    return this.#options.changedBy === "mtime"
+      ? now.mtimeNs !== before.mtimeNs
+      : now.ctimeNs !== before.ctimeNs;
+  }
+
+  /** Safe to call twice. */
+  close(): void {
+    if (this.#fd < 0) return;
+    const fd = this.#fd;
+    this.#fd = -1;
+    this.#files.close(fd);
+  }
+}
+
+function checkSame(path: string, seen: Stat, open: Stat): void {
+  if ((seen.mode & S_IFMT) !== (open.mode & S_IFMT)) {
+    throw new SourceError("BackupRaceConditionError", path, "its type changed meanwhile, it is left out");
+  }
+  if (seen.ino !== open.ino) {
+    throw new SourceError(
+      "BackupRaceConditionError",
+      path,
+      "another file took its place meanwhile, it is left out",
+    );
+  }
+}
+
+/** Target of a symbolic link. Throws SourceError. */
+export function readSourceLink(files: Files, path: string): string {
+  return onSource("readlink", path, () => files.readLink(path));
+}

@@ -1,0 +1,265 @@
+/**
+ * From archive items to what they were: files, folders, links, FIFOs, devices below one destination. Nothing is ever made,
+ * changed or removed outside of it, whatever the items say (`_safe_parents.ts`). What is in the way of an item is removed,
+ * except folders with something in them. Until its metadata is applied, a file or folder is its maker's alone. Failures are
+ * {@link SourceError}: a warning, and the next item follows.
+ */
+import {
+  type Files,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+  type Users,
+} from "../platform/mod.ts";
+import { OsError, type WarningCode } from "../errors.ts";
+import { SafeParents } from "./_safe_parents.ts";
+import { applyMeta, type RestoreItem } from "./restore_meta.ts";
+import { onSource, SourceError, warningOf } from "./source_error.ts";
+
+export interface RestorerOptions {
+  files: Files;
+  /** An existing folder. */
+  destination: string;
+  users: Users;
+  numericIds?: boolean;
+  /** Leaves holes where a written block is all zero. */
+  sparse?: boolean;
+  /** Told of failures with the postponed metadata of folders. */
+  warn: (code: WarningCode, path: string, message: string) => void;
+}
+
+/** Takes the contents of a file. */
+export interface RestoredFile {
+  /** Throws SourceError. */
+  write(data: Uint8Array): void;
+  /** After the last write. Safe to call twice. */
+  close(): void;
+}
+
+/** Errors for which a further name cannot be had, but a copy can. */
+const NO_LINKS: ReadonlySet<string> = new Set(["ENOENT", "EXDEV", "EMLINK", "EPERM", "ENOTSUP", "ENOSYS"]);
+
+export class Restorer {
+  readonly #files: Files;
+  readonly #options: RestorerOptions;
+  readonly #parents: SafeParents;
+  /** Folders that items are still expected in: each lies in the one before. */
+  readonly #folders: { item: RestoreItem; full: string }[] = [];
+  #open: OpenFile | null = null;
+
+  constructor(options: RestorerOptions) {
+    this.#files = options.files;
+    this.#options = options;
+    const destination = options.destination.replace(/\/+$/, "");
+    this.#parents = new SafeParents(options.files, destination === "" ? "" : destination);
+  }
+
+  /** Its metadata follows when the next item lies outside of it, or at {@link finish}. */
+  directory(item: RestoreItem): void {
+    const full = this.#prepare(item, true);
+    if (full !== null && this.#modeOf(full) === null) {
+      onSource("mkdir", item.path, () => this.#files.mkdir(full, 0o700));
+    }
+    this.#folders.push({ item, full: full ?? (this.#options.destination || "/") });
+  }
+
+  symlink(item: RestoreItem): void {
+    const full = this.#place(item);
+    if (item.source === undefined) throw new SourceError("BackupError", item.path, "a link without a target");
+    const target = item.source;
+    onSource("symlink", item.path, () => this.#files.symlink(target, full));
+    applyMeta(this.#files, { path: full, symlink: true }, item, this.#options);
+  }
+
+  /** A FIFO or a device file. */
+  special(item: RestoreItem): void {
+    const type = item.mode & S_IFMT;
+    if (type !== S_IFIFO && type !== S_IFCHR && type !== S_IFBLK) {
+      throw new SourceError("BackupError", item.path, `unknown file type ${type.toString(8)}`);
+    }
+    const full = this.#place(item);
+    onSource("mknod", item.path, () => {
+      if (type === S_IFIFO) this.#files.mkfifo(full, 0o600);
+      else this.#files.mknod(full, type | 0o600, item.rdev ?? 0);
+    });
+    applyMeta(this.#files, { path: full }, item, this.#options);
+  }
+
+  /**
+   * Makes the item a further name of the file that was restored as the item path `source`. False where that is not there or
+   * the file system has no such thing: then restore a copy.
+   */
+  hardLink(item: RestoreItem, source: string): boolean {
+    this.#closeOpen();
+    const existing = this.#parents.check(source, "BackupHardlinkSourceError");
+    if (existing === null) return false;
+    const full = this.#place(item);
+    if (full === existing) return false;
+    try {
+      this.#files.link(existing, full);
+      return true;
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      if (NO_LINKS.has(error.code)) return false;
+      throw SourceError.fromOs("link", item.path, error);
+    }
+  }
+
+  /** A new file; {@link restoreMeta} is to follow when it is complete. One at a time. */
+  openFile(item: RestoreItem): RestoredFile {
+    const full = this.#place(item);
+    const fd = onSource("open", item.path, () => this.#create(full));
+    this.#open = new OpenFile(this.#files, item, full, fd, this.#options.sparse === true);
+    return this.#open;
+  }
+
+  #create(full: string): number {
+    try {
+      return this.#files.open(full, { write: true, exclusive: true, noFollow: true, mode: 0o600 });
+    } catch (error) {
+      if (!(error instanceof OsError && error.code === "EEXIST")) throw error;
+    }
+    // It could not be removed (a folder that we may not write to), but perhaps it can be written. Never wait for the reader
+    // of a FIFO.
+    const fd = this.#files.open(full, { write: true, noFollow: true, nonBlock: true });
+    try {
+      if ((this.#files.fstat(fd).mode & S_IFMT) !== S_IFREG) {
+        throw new OsError("EEXIST", "open", full, "something else is in the way");
+      }
+      this.#files.truncate(fd, 0);
+      return fd;
+    } catch (error) {
+      this.#files.close(fd);
+      throw error;
+    }
+  }
+
+  /** Applies the metadata of the file opened last and closes it. */
+  restoreMeta(item: RestoreItem): void {
+    const open = this.#open;
+    if (open === null || open.item.path !== item.path) {
+      throw new TypeError("Cannot restore metadata: the file was not opened last");
+    }
+    try {
+      open.close();
+      applyMeta(this.#files, { path: open.full, fd: open.fd }, item, this.#options);
+    } finally {
+      this.#closeOpen();
+    }
+  }
+
+  /** The metadata of the folders that are left. Call it at the end, also after a failure. */
+  finish(): void {
+    this.#closeOpen();
+    while (this.#folders.length > 0) this.#finishFolder();
+  }
+
+  warningOf(error: unknown): { code: WarningCode; message: string } | null {
+    return warningOf(error);
+  }
+
+  #closeOpen(): void {
+    const open = this.#open;
+    this.#open = null;
+    if (open !== null) onSource("close", open.item.path, () => this.#files.close(open.fd));
+  }
+
+  #finishFolder(): void {
+    const { item, full } = this.#folders.pop()!;
+    try {
+      applyMeta(this.#files, { path: full }, item, this.#options);
+    } catch (error) {
+      const warning = warningOf(error);
+      if (warning === null) throw error;
+      this.#options.warn(warning.code, item.path, warning.message);
+    }
+  }
+
+  /** {@link #prepare} for what cannot be the destination itself. */
+  #place(item: RestoreItem): string {
+    const full = this.#prepare(item, false);
+    if (full === null) {
+      throw new SourceError("BackupError", item.path, "the destination itself must be a folder");
+    }
+    return full;
+  }
+
+  /** Checks the way, makes it, and clears the place. Null for the destination itself. */
+  #prepare(item: RestoreItem, folder: boolean): string | null {
+    this.#closeOpen();
+    while (this.#folders.length > 0 && !isInside(item.path, this.#folders.at(-1)!.item.path)) {
+      this.#finishFolder();
+    }
+    const full = this.#parents.check(item.path);
+    if (full === null) return null;
+    this.#parents.make(full, item.path);
+    const mode = this.#modeOf(full);
+    if (mode === null) return full;
+    const isFolder = (mode & S_IFMT) === S_IFDIR;
+    if (folder && isFolder) return full;
+    try {
+      if (isFolder) this.#files.rmdir(full);
+      else this.#files.unlink(full);
+    } catch (error) {
+      // Making the item will say why it does not work.
+      if (!(error instanceof OsError)) throw error;
+    }
+    return full;
+  }
+
+  #modeOf(full: string): number | null {
+    try {
+      return this.#files.lstat(full).mode;
+    } catch (error) {
+      if (error instanceof OsError) return null;
+      throw error;
+    }
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  return folder === "." || path.startsWith(`${folder}/`);
+}
+
+class OpenFile implements RestoredFile {
+  #position = 0;
+  #hole = false;
+
+  constructor(
+    private readonly files: Files,
+    readonly item: RestoreItem,
+    readonly full: string,
+    readonly fd: number,
+    private readonly sparse: boolean,
+  ) {}
+
+  write(data: Uint8Array): void {
+    onSource("write", this.item.path, () => {
+      this.#position += data.length;
+      if (this.sparse && data.length > 0 && isZero(data)) this.#hole = true;
+      else {
+        if (this.#hole) this.#digHole(this.#position - data.length);
+        this.files.write(this.fd, data);
+      }
+    });
+  }
+
+  close(): void {
+    if (this.#hole) onSource("truncate", this.item.path, () => this.#digHole(this.#position));
+  }
+
+  /** Lengthens the file without writing, so that what comes next lies behind a hole. */
+  #digHole(end: number): void {
+    this.files.truncate(this.fd, end);
+    this.files.seekEnd(this.fd);
+    this.#hole = false;
+  }
+}
+
+function isZero(data: Uint8Array): boolean {
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
+  return true;
+}
