@@ -7,6 +7,7 @@ export { type ChangedBy, FileReader, type FileReaderOptions, readSourceLink } fr
 export { onSource, SourceError, warningCodeOf, warningOf } from "./source_error.ts";
 export { type RestoredFile, Restorer, type RestorerOptions } from "./restore_item.ts";
 export { applyMeta, ownerOf, type OwnerOptions, type RestoreItem } from "./restore_meta.ts";
+export { type GlobDialect, globToRegExp } from "./glob.ts";
 export {
   parsePattern,
   PathMatcher,
