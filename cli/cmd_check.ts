@@ -83,7 +83,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 }
 
 async function confirmRepair(context: CommandContext): Promise<void> {
-  const yes = await askYes(context, {
+  const yes = askYes(context, {
     variable: "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING",
     message: `check --repair changes the repository. What it cannot mend is lost for good.
 Type 'YES' if you understand this and want to go on: `,

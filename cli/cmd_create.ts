@@ -6,6 +6,7 @@ import { hexOfId, printable } from "../core/bytes/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
 import { type Compression, parseCompression } from "../core/object/mod.ts";
 import { MAX_DATA_SIZE } from "../core/store/mod.ts";
+import { monotonicMs, sleep } from "../core/platform/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
@@ -202,15 +203,16 @@ function prepare(
     chunkerParams: values.chunker_params,
     cmdline: [...context.argv],
     hostname: context.env("BORG_HOSTNAME") ?? context.host.hostname,
-    username: context.env("BORG_USERNAME") ?? context.host.username,
+    username: context.env("BORG_USERNAME") ?? context.host.userName,
     cwd: context.cwd,
     ...(timestampUs === undefined ? {} : { timestampUs }),
   });
   const chunker = createChunker(values.chunker_params, codec.chunkSeed);
   const work = new Backup(source, writer, sink, chunker, context.reporter, {
     checkpointIntervalMs: values.checkpoint_interval * 1000,
-    nowMs: () => performance.now(),
+    nowMs: monotonicMs,
     interrupted: context.interrupted,
+    breathe: () => sleep(0),
   });
   return {
     writer,

@@ -234,7 +234,7 @@ async function confirmDelete(
     DASHES,
     "Type 'YES' if you understand this and want to go on: ",
   ];
-  const yes = await askYes(context, {
+  const yes = askYes(context, {
     variable: "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING",
     message: lines.join("\n"),
     only: "YES",

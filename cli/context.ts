@@ -1,13 +1,16 @@
 /** What a running command has at hand. Made once by `main.ts`; nothing else reads the process's environment. */
-import type { Files, Host } from "../core/platform/mod.ts";
+import type { Files, Host, Users } from "../core/platform/mod.ts";
 import type { CommonValues } from "./common_options.ts";
 import type { CliReporter } from "./report_base.ts";
 
 export interface CommandContext {
   readonly files: Files;
   readonly host: Host;
+  readonly users: Users;
   /** Environment variable, undefined where it is not set. */
   env(name: string): string | undefined;
+  /** All of them. */
+  environment(): Record<string, string>;
   readonly common: CommonValues;
   readonly reporter: CliReporter;
   /** Arguments of the process, the program's name first: goes into the archive. */

@@ -79,11 +79,3 @@ export function canonicalPath(location: Location): string {
   const rooted = path.startsWith("~") ? `/${path}` : path.startsWith("/") ? path : `/./${path}`;
   return `ssh://${user ? `${user}@` : ""}${host}${port ? `:${port}` : ""}${rooted}`;
 }
-
-/** File name (without folder) under which a new key file is kept: the path with all that is no letter or digit as "_". */
-export function keyFileName(location: Location): string {
-  const clean = (text: string): string => text.replace(/[^\p{L}\p{N}_]/gu, "_");
-  let name = clean(location.path).replace(/^_+|_+$/g, "");
-  if (location.proto !== "file") name = `${clean((location.host ?? "").replace(/^\[|\]$/g, ""))}__${name}`;
-  return [...name].slice(0, 100).join("");
-}

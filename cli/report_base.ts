@@ -64,6 +64,12 @@ export abstract class CliReporter implements Reporter {
     });
   }
 
+  /** Shows a question whatever the level; the answer is read by who asks. */
+  question(event: QuestionEvent): void {
+    this.finish();
+    this.render(event);
+  }
+
   /** Counts a warning that was shown already. */
   countWarning(code: WarningCode = "BorgWarning"): void {
     this.#warningCodes.add(WARNING_EXIT_CODES[code]);

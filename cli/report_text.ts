@@ -27,6 +27,10 @@ export class TextReporter extends CliReporter {
         return this.#line(event.message);
       case "file_status":
         return this.#line(`${event.status} ${event.path}`);
+      case "question_prompt":
+        return this.write(event.message);
+      case "question_env_answer":
+        return;
       case "archive_progress":
         return event.finished ? this.finish() : this.#live(this.#archiveProgress(event));
       default:

@@ -54,12 +54,22 @@ export interface LogMessageEvent {
   msgid?: ErrorCode | WarningCode | string;
 }
 
+/** A question to the person, or the answer that the environment gave in advance. */
+export interface QuestionEvent {
+  type: "question_prompt" | "question_env_answer";
+  is_prompt: boolean;
+  msgid: string;
+  message: string;
+  env_var?: string;
+}
+
 export type ReportEvent =
   | ProgressPercentEvent
   | ProgressMessageEvent
   | ArchiveProgressEvent
   | FileStatusEvent
-  | LogMessageEvent;
+  | LogMessageEvent
+  | QuestionEvent;
 
 /**
  * Receives events. `progress` and `fileStatus` tell whether such events would be shown at all, so a hot loop need not

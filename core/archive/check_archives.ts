@@ -166,7 +166,7 @@ export class ArchiveCheck {
   ): Promise<void> {
     const { codec } = this.context;
     const references = this.#references();
-    const files = new FileChunkCheck(references, codec, info.name, this.options.repair, {
+    const files = new FileChunkCheck(references, info.name, this.options.repair, {
       error: (message) => this.#problem(message),
       note: (message) => log(this.context.reporter, "INFO", message),
     });
@@ -190,12 +190,12 @@ export class ArchiveCheck {
     }
     for (const id of [info.id, ...meta.items]) this.#superseded.add(hexOfId(id));
     const packed = codec.packAuthenticated("archive", encodeArchiveMeta({ ...meta, items: rewritten.ids }));
-    const id = await references.store(packed);
+    const { id } = await references.store(packed);
     manifest.archives.set(info.name, { name: info.name, id, time: info.time });
   }
 
   #itemsWriter(references: References): ItemsWriter {
-    return new ItemsWriter(this.context.codec.chunkSeed, (chunk) => references.store(chunk));
+    return new ItemsWriter(this.context.codec.chunkSeed, async (chunk) => (await references.store(chunk)).id);
   }
 
   async *#robustItems(manifest: Manifest, info: ArchiveInfo, meta: ArchiveMeta): AsyncGenerator<Item[]> {
@@ -238,12 +238,12 @@ export class ArchiveCheck {
         const csize = known ? Math.max(0, await store.storedSize(id)) : 0;
         if (known || !repair) {
           chunks.add(id, plain.length, csize);
-          return id;
+          return { id, size: plain.length, csize };
         }
         const stored = await codec.seal(plain, codec.defaultCompression);
         await store.put(id, stored);
         chunks.add(id, plain.length, stored.length);
-        return id;
+        return { id, size: plain.length, csize: stored.length };
       },
     };
   }

@@ -30,12 +30,17 @@ export interface BackupOptions {
   nowMs(): number;
   /** Asked after each chunk; true ends the backup with a checkpoint. */
   interrupted(): boolean;
+  /** Lets the event loop turn, so that signals arrive although all calls are synchronous. */
+  breathe(): Promise<void>;
 }
 
 /** Thrown out of {@link Backup.run} after the checkpoint that a first Ctrl-C asked for. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
+
+/** How long a signal may wait. */
+const BREATH_MS = 100;
 
 /** File types of `Stat.mode`. */
 const TYPE = 0o170000;
@@ -51,6 +56,7 @@ export class Backup {
   readonly #hardLinks = new Map<string, string>();
   #lastCheckpointMs: number;
   #lastProgressMs = 0;
+  #lastBreathMs = 0;
 
   constructor(
     private readonly source: Source,
@@ -67,6 +73,8 @@ export class Backup {
   async run(): Promise<void> {
     for (let entry = this.source.next(); entry !== null; entry = this.source.next()) {
       await this.#addEntry(entry);
+      const wait = this.#breathe();
+      if (wait) await wait;
       if (this.#checkpointDue()) await this.#checkpoint();
     }
     this.#progress("", true);
@@ -178,6 +186,8 @@ export class Backup {
         chunks.push(entry);
         size += entry.size;
         if (this.reporter.progress) this.#progress(path, false);
+        const wait = this.#breathe();
+        if (wait) await wait;
         if (this.#checkpointDue()) {
           await this.#addPart(item, chunks.slice(inParts), ++part);
           inParts = chunks.length;
@@ -218,6 +228,13 @@ export class Backup {
       stats.compressedSizeParts += chunk.csize;
     }
     stats.filesParts += parts;
+  }
+
+  #breathe(): void | Promise<void> {
+    const now = this.options.nowMs();
+    if (now - this.#lastBreathMs < BREATH_MS) return;
+    this.#lastBreathMs = now;
+    return this.options.breathe();
   }
 
   #checkpointDue(): boolean {

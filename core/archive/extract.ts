@@ -5,7 +5,7 @@
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreReader } from "../store/store.ts";
 import { printable } from "../bytes/mod.ts";
-import { AppError } from "../errors.ts";
+import { AppError, type WarningCode } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import type { Archive } from "./archive.ts";
 import { type ChunkEntry, type Item, itemSize } from "./item.ts";
@@ -28,7 +28,8 @@ export interface Target {
   restoreMeta(item: Item): void;
   /** Postponed metadata of folders. */
   finish(): void;
-  warningOf(error: unknown): { code: "BackupOSError" | "BackupError"; message: string } | null;
+  /** The warning that an error stands for, null where it is not about what is being restored. */
+  warningOf(error: unknown): { code: WarningCode; message: string } | null;
 }
 
 export interface ExtractOptions {

@@ -16,7 +16,6 @@ import {
   type UnpackedMap,
 } from "../bytes/mod.ts";
 import { AppError, IntegrityError, ManifestError } from "../errors.ts";
-import { parseCompression } from "../object/mod.ts";
 import { ITEM_KEYS } from "./item.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
 
@@ -143,12 +142,9 @@ export class Manifest {
     });
     this.authenticated = true;
     this.id = this.codec.idOf(packed);
-    await store.put(MANIFEST_ID, await this.codec.seal(packed, NO_SURPRISE_COMPRESSION));
+    await store.put(MANIFEST_ID, await this.codec.seal(packed, this.codec.defaultCompression));
   }
 }
-
-/** The manifest is compressed with the default, whatever the archives use (as borg does). */
-const NO_SURPRISE_COMPRESSION = parseCompression("lz4");
 
 /** The manifest's stored bytes; throws NoManifestError. */
 export async function readManifestObject(store: StoreReader): Promise<Uint8Array> {

@@ -3,7 +3,6 @@
  * `chunks_healthy`: when a later backup brings the chunk back, the file is healed (borg docs, data-structures.rst,
  * "chunks_healthy").
  */
-import type { ObjectCodec } from "../object/mod.ts";
 import { type ChunkId, equalBytes, hexOfId, printable } from "../bytes/mod.ts";
 import type { ChunkEntry, Item } from "./item.ts";
 
@@ -14,7 +13,7 @@ export interface References {
   /** Notes that this id may have lost its last reference by the repair. */
   supersede(id: ChunkId): void;
   /** Counts `plain` as referenced, storing it first where it is missing and repair is on. */
-  store(plain: Uint8Array): Promise<ChunkId>;
+  store(plain: Uint8Array): Promise<ChunkEntry>;
 }
 
 export interface Findings {
@@ -25,7 +24,6 @@ export interface Findings {
 export class FileChunkCheck {
   constructor(
     private readonly references: References,
-    private readonly codec: ObjectCodec,
     private readonly archiveName: string,
     private readonly repair: boolean,
     private readonly findings: Findings,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { canonicalPath, keyFileName, parseLocation } from "../../../cli/location.ts";
+import { canonicalPath, parseLocation } from "../../../cli/location.ts";
 import { fillPlaceholders, padText, type PlaceholderSource } from "../../../cli/placeholders.ts";
 import { AppError } from "../../../core/errors.ts";
 
@@ -44,11 +44,6 @@ Deno.test("canonicalPath() shows SSH paths as URLs", () => {
   assert.equal(canonicalPath(parse("u@h:~/r")!), "ssh://u@h/~/r");
   assert.equal(canonicalPath(parse("h:r")!), "ssh://h/./r");
   assert.equal(canonicalPath(parse("/r::a")!), "/r");
-});
-
-Deno.test("keyFileName() keeps letters and digits", () => {
-  assert.equal(keyFileName(parse("/srv/my repo")!), "srv_my_repo");
-  assert.equal(keyFileName(parse("u@host.example:repo")!), "host_example__repo");
 });
 
 const SOURCE: PlaceholderSource = {

@@ -1,0 +1,185 @@
+/**
+ * The program. Reads the process's surroundings once, finds and runs the command, and is the only place that exits: the
+ * table error -> exit code is here (legacy: 0, 1, 2; BORG_EXIT_CODES=modern: the error's own).
+ */
+import process from "node:process";
+import { AppError, OsError } from "../core/errors.ts";
+import {
+  Host,
+  isTerminal,
+  nowMs,
+  nowUs,
+  onSignal,
+  openFiles,
+  setUmask,
+  signalExitCode,
+} from "../core/platform/mod.ts";
+import { terminalWidth, Users, writeStderr, writeStdout } from "../core/platform/mod.ts";
+import { encodeText } from "../core/bytes/mod.ts";
+import { log } from "../core/report.ts";
+import { findCommand, nearest, parseCommandArgs } from "./args.ts";
+import { COMMANDS } from "./commands.ts";
+import type { CommonValues } from "./common_options.ts";
+import type { CommandContext } from "./context.ts";
+import { commandHelp, mainHelp } from "./help.ts";
+import { JsonReporter } from "./report_json.ts";
+import type { CliReporter, ReporterOptions } from "./report_base.ts";
+import { TextReporter } from "./report_text.ts";
+import type { Command, Values } from "./spec.ts";
+import { versionLine } from "./version.ts";
+
+const EXIT_ERROR = 2;
+/** What a shell reports of a program that a closed pipe ended. */
+const EXIT_BROKEN_PIPE = 141;
+
+const env = (name: string): string | undefined => process.env[name];
+const modern = env("BORG_EXIT_CODES") === "modern";
+const print = (text: string): void => writeStdout(encodeText(text));
+const printError = (text: string): void => {
+  try {
+    writeStderr(encodeText(text));
+  } catch (error) {
+    // Whoever read our messages has left; that is no reason to stop a backup.
+    if (!(error instanceof OsError)) throw error;
+  }
+};
+
+/** Runs the command line; answers the exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  const invocation = findCommand(argv);
+  if (invocation.version) {
+    print(`${versionLine("alcove")}\n`);
+    return 0;
+  }
+  const name = invocation.command;
+  if (name === null) {
+    print(mainHelp(COMMANDS));
+    return invocation.help ? 0 : EXIT_ERROR;
+  }
+  const entry = COMMANDS.find((command) => command.name === name);
+  if (!entry) {
+    const near = nearest(name, COMMANDS.map((command) => command.name));
+    const hint = near ? `, did you mean ${near}?` : "; alcove --help lists the commands";
+    throw new AppError("CommandError", [`alcove: there is no command '${name}'${hint}`]);
+  }
+  const { command } = await entry.load();
+  const values = parseCommandArgs(command.spec, invocation.rest);
+  if (invocation.help || values["help"] === true) {
+    print(commandHelp(command.spec));
+    return 0;
+  }
+  return await runCommand(command, values, argv);
+}
+
+async function runCommand(command: Command, values: Values, argv: readonly string[]): Promise<number> {
+  const common = values as unknown as CommonValues;
+  setUmask(common.umask);
+  const reporter = makeReporter(common);
+  const context = makeContext(common, reporter, argv);
+  if (common.show_version) log(reporter, "INFO", versionLine("alcove"));
+  let code: number;
+  try {
+    await command.run(context, values);
+    code = context.stoppedBy ?? reporter.exitCode(modern);
+  } catch (error) {
+    reporter.finish();
+    code = context.stoppedBy ?? exitCode(error);
+    reportError(error, reporter);
+  }
+  reporter.finish();
+  if (common.show_rc) {
+    const level = code === 0 ? "INFO" : code === 1 || (code >= 100 && code < 128) ? "WARNING" : "ERROR";
+    const word = { INFO: "success", WARNING: "warning", ERROR: "error" }[level];
+    reporter.emit({
+      type: "log_message",
+      levelname: level,
+      name: "borg.output.show-rc",
+      message: `terminating with ${word} status, rc ${code}`,
+    });
+  }
+  return code;
+}
+
+function makeReporter(common: CommonValues): CliReporter {
+  const options: ReporterOptions = {
+    level: common.log_level,
+    progress: common.progress,
+    fileStatus: null,
+    iec: common.iec,
+  };
+  if (common.log_json) return new JsonReporter(printError, { ...options, nowSeconds: () => nowMs() / 1000 });
+  const terminal = isTerminal(2);
+  return new TextReporter(printError, { ...options, terminal, columns: () => terminalWidth() });
+}
+
+interface MainContext extends CommandContext {
+  /** Exit code of the signal that asked for a clean stop. */
+  stoppedBy: number | null;
+}
+
+function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly string[]): MainContext {
+  const files = openFiles();
+  const users = new Users(files);
+  const host = new Host({ hostId: env("BORG_HOST_ID"), users });
+  const startUs = nowUs();
+  const context: MainContext = {
+    files,
+    users,
+    host,
+    env,
+    environment: () => ({ ...process.env }) as Record<string, string>,
+    common,
+    reporter,
+    argv: ["alcove", ...argv],
+    cwd: process.cwd(),
+    print,
+    printBytes: writeStdout,
+    nowUs,
+    startUs,
+    stoppedBy: null,
+    interrupted: () => context.stoppedBy !== null,
+    stopCleanly() {
+      onSignal((signal) => {
+        if (context.stoppedBy !== null) process.exit(context.stoppedBy);
+        context.stoppedBy = signalExitCode(signal);
+        reporter.finish();
+        printError("Stopping: saving a checkpoint first. Once more to stop at once.\n");
+      }, ["SIGINT"]);
+    },
+  };
+  return context;
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof OsError && error.code === "EPIPE") return EXIT_BROKEN_PIPE;
+  return error instanceof AppError && modern ? error.exitCode : EXIT_ERROR;
+}
+
+/** One sentence for what is expected, a stack for what is a bug. */
+function reportError(error: unknown, reporter: CliReporter): void {
+  if (error instanceof OsError && error.code === "EPIPE") return;
+  const expected = error instanceof AppError || error instanceof OsError;
+  reporter.emit({
+    type: "log_message",
+    levelname: "ERROR",
+    name: "alcove",
+    message: expected
+      ? error.message
+      : `This is a bug in Alcove, please report it: ${(error as Error)?.stack ?? error}`,
+    ...(error instanceof AppError ? { msgid: error.code } : {}),
+  });
+}
+
+if (import.meta.main) {
+  let code: number;
+  try {
+    code = await main(process.argv.slice(2));
+  } catch (error) {
+    code = exitCode(error);
+    if (code !== EXIT_BROKEN_PIPE) {
+      const expected = error instanceof AppError || error instanceof OsError;
+      printError(`${expected ? error.message : (error as Error)?.stack ?? error}\n`);
+    }
+  }
+  process.exit(code);
+}

@@ -1,0 +1,133 @@
+/**
+ * Questions to the person: passphrases and yes or no. Where a script has answered already, by borg's environment variables,
+ * nobody is asked; where nobody is there to ask, the answer is no.
+ */
+import {
+  childEnvironment,
+  readDescriptor,
+  readLine,
+  readPassphrase,
+  runProgram,
+  splitCommand,
+} from "../core/platform/mod.ts";
+import { KeyError, OsError } from "../core/errors.ts";
+import type { CommandContext } from "./context.ts";
+
+/** A passphrase that the environment gives: BORG_PASSPHRASE, BORG_PASSCOMMAND, BORG_PASSPHRASE_FD, in this order. */
+export function environmentPassphrase(context: CommandContext): string | null {
+  const direct = context.env("BORG_PASSPHRASE");
+  if (direct !== undefined) return direct;
+  const command = context.env("BORG_PASSCOMMAND");
+  if (command !== undefined) return passcommand(context, command);
+  const descriptor = context.env("BORG_PASSPHRASE_FD");
+  return descriptor === undefined ? null : passphraseFromDescriptor(descriptor);
+}
+
+function passcommand(context: CommandContext, text: string): string {
+  const failed = (what: string, cause?: unknown): KeyError =>
+    new KeyError("PasscommandFailure", [what], { cause });
+  let words: string[];
+  try {
+    words = splitCommand(text);
+  } catch (error) {
+    throw failed((error as Error).message, error);
+  }
+  if (words.length === 0) throw failed("it is empty");
+  try {
+    const { code, stdout } = runProgram(words, { env: childEnvironment(context.environment()) });
+    if (code !== 0) throw failed(`exit code ${code}`);
+    return new TextDecoder().decode(stdout).replace(/\n$/, "");
+  } catch (error) {
+    if (error instanceof OsError) throw failed(error.message, error);
+    throw error;
+  }
+}
+
+function passphraseFromDescriptor(text: string): string {
+  if (!/^\d+$/.test(text)) throw new KeyError("NoPassphraseFailure", ["BORG_PASSPHRASE_FD is not a number"]);
+  const bytes: number[] = [];
+  const block = new Uint8Array(4096);
+  try {
+    for (let n = readDescriptor(Number(text), block); n > 0; n = readDescriptor(Number(text), block)) {
+      bytes.push(...block.subarray(0, n));
+    }
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new KeyError("NoPassphraseFailure", [`BORG_PASSPHRASE_FD: ${error.message}`], { cause: error });
+  }
+  return new TextDecoder().decode(Uint8Array.from(bytes)).replace(/\n$/, "");
+}
+
+/** Asks for the passphrase of an existing key. */
+export async function askPassphrase(prompt: string): Promise<string> {
+  const answer = await readPassphrase(prompt);
+  if (answer === null) {
+    throw new KeyError("NoPassphraseFailure", [
+      "there is no terminal to ask on, set BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD",
+    ]);
+  }
+  return answer;
+}
+
+/** Tries before a new passphrase is given up. */
+const ATTEMPTS = 10;
+
+/** The passphrase for a new key: BORG_NEW_PASSPHRASE, those of an existing key, or asked for twice. */
+export async function newPassphrase(context: CommandContext): Promise<string> {
+  const given = context.env("BORG_NEW_PASSPHRASE") ?? environmentPassphrase(context);
+  if (given !== null) return given;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const first = await askPassphrase("Enter new passphrase: ");
+    if (await askPassphrase("Enter same passphrase again: ") === first) return first;
+    context.reporter.emit({
+      type: "log_message",
+      levelname: "ERROR",
+      name: "alcove",
+      message: "The two passphrases differ, try again.",
+    });
+  }
+  throw new KeyError("PasswordRetriesExceeded");
+}
+
+export interface Question {
+  /** Environment variable that answers instead of a person. */
+  variable: string;
+  /** The question, with what to type at its end. */
+  message: string;
+  /** The only answer that means yes, for what cannot be undone. */
+  only?: string;
+}
+
+const YES = new Set(["yes", "y", "1", "true", "on"]);
+const NO = new Set(["no", "n", "0", "false", "off"]);
+/** Answers that are neither yes nor no before it counts as no. */
+const RETRIES = 3;
+
+/** Whether the answer is yes. Asks on standard error, reads standard input. */
+export function askYes(context: CommandContext, question: Question): boolean {
+  const { variable, message, only } = question;
+  const means = (answer: string): boolean | null => {
+    if (only !== undefined) return answer === only;
+    const word = answer.trim().toLowerCase();
+    return YES.has(word) ? true : NO.has(word) ? false : null;
+  };
+  const given = context.env(variable);
+  if (given !== undefined) {
+    context.reporter.question({
+      type: "question_env_answer",
+      is_prompt: false,
+      msgid: variable,
+      message,
+      env_var: variable,
+    });
+    return means(given) ?? false;
+  }
+  for (let attempt = 0; attempt < RETRIES; attempt++) {
+    context.reporter.question({ type: "question_prompt", is_prompt: true, msgid: variable, message });
+    const answer = readLine();
+    if (answer === null) return false;
+    const meaning = means(answer);
+    if (meaning !== null) return meaning;
+  }
+  return false;
+}

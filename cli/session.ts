@@ -1,0 +1,489 @@
+/**
+ * From a location on the command line to an open repository: the store with its lock, the key, the manifest, and what this
+ * machine trusts of it. Sessions are disposable (`await using`); what was not committed is rolled back.
+ */
+import { resolve } from "node:path";
+import {
+  Archive,
+  type ChunkListContext,
+  Manifest,
+  type Operation,
+  readManifestObject,
+} from "../core/archive/mod.ts";
+import { asChunkId, encodeHex, encodeText, ID_LENGTH } from "../core/bytes/mod.ts";
+import { type Accel, decodeKeyFile, encodeKeyFile, nonceFloor, NonceKeeper } from "../core/crypto/mod.ts";
+import {
+  type BaseDirs,
+  baseDirs,
+  ChunksIndex,
+  ChunksIndexCache,
+  KeyDir,
+  keyFileName,
+} from "../core/local/mod.ts";
+import { RepositorySecurity } from "../core/local/mod.ts";
+import {
+  createCodec,
+  decodeKey,
+  detectMode,
+  encodeKey,
+  type EncryptionMode,
+  type KeyMaterial,
+  modeTraits,
+  newKey,
+  type ObjectCodec,
+  plaintextMaterial,
+  wipeKey,
+} from "../core/object/mod.ts";
+import { borrowAccel, isLocalProcessAlive, nowMs, randomBytes, sleep } from "../core/platform/mod.ts";
+import {
+  breakLock,
+  createRepository,
+  openRepository,
+  type SegmentStore,
+  type StoreEnv,
+} from "../core/store/mod.ts";
+import { AppError, KeyError, OsError } from "../core/errors.ts";
+import type { CommandContext } from "./context.ts";
+import { canonicalPath, type Location, parseLocation } from "./location.ts";
+import { fillPlaceholders } from "./placeholders.ts";
+import { askPassphrase, askYes, environmentPassphrase, newPassphrase } from "./prompt.ts";
+import { commandError } from "./values.ts";
+import { BORG_VERSION } from "./version.ts";
+
+export interface StoreOptions {
+  /** Default: a shared lock, for reading. */
+  exclusive?: boolean;
+  /** The location must (true) or must not (false) name an archive. */
+  archive?: boolean;
+  /** What {now} means in the location; default: the start of the program. Microseconds since 1970. */
+  placeholderTimeUs?: number;
+}
+
+/** An open repository, locked, without its key. */
+export interface StoreSession extends AsyncDisposable {
+  readonly store: SegmentStore;
+  /** With an absolute path. */
+  readonly location: Location;
+  /** Replaces placeholders. */
+  fill(text: string): string;
+  /** Reads the key; with `anyObject` also where the manifest is lost. */
+  openCodec(options?: { anyObject?: boolean }): Promise<ObjectCodec>;
+  openManifest(operations: readonly Operation[]): Promise<Manifest>;
+  readonly securityDir: string;
+  readonly cacheDir: string | null;
+  /** Forgets what this machine has cached, or trusts, of the repository. */
+  wipeCache(): void;
+  wipeSecurity(): void;
+}
+
+/** An open repository with key and manifest, found trustworthy. */
+export interface Session extends StoreSession {
+  readonly codec: ObjectCodec;
+  readonly manifest: Manifest;
+  /** Path of the key file, null where the key lies elsewhere. */
+  readonly keyFilePath: string | null;
+  openArchive(name: string): Promise<Archive>;
+  chunkLists(): ChunkListContext;
+  /** Remembers the state that was just committed as the newest. */
+  afterCommit(): Promise<void>;
+}
+
+export interface SessionOptions extends StoreOptions {
+  operations: readonly Operation[];
+  needsArchive?: boolean;
+}
+
+function makeFill(context: CommandContext, nowUs: number): (text: string) => string {
+  const source = {
+    pid: context.host.pid,
+    get fqdn() {
+      return context.host.fqdn;
+    },
+    hostname: context.env("BORG_HOSTNAME") || context.host.hostname,
+    get user() {
+      return context.env("BORG_USERNAME") || context.host.userName;
+    },
+    nowUs,
+    version: BORG_VERSION,
+    uuid4: () => crypto.randomUUID(),
+  };
+  return (text) => fillPlaceholders(text, source);
+}
+
+function resolveLocation(context: CommandContext, text: string, options: StoreOptions): Location {
+  const fill = makeFill(context, options.placeholderTimeUs ?? context.startUs);
+  const location = parseLocation(text, fill, context.env("BORG_REPO"));
+  if (location === null) {
+    if (text === "" || text.startsWith("::")) {
+      throw commandError("no repository given, and BORG_REPO is not set");
+    }
+    throw commandError(`Cannot understand the location: '${text}'`);
+  }
+  if (options.archive === true && location.archive === undefined) {
+    throw commandError(`'${text}' names no archive: REPOSITORY::ARCHIVE is needed`);
+  }
+  if (options.archive === false && location.archive !== undefined) {
+    throw commandError(`'${text}' names an archive: only a REPOSITORY is wanted here`);
+  }
+  if (location.proto === "ssh") {
+    throw commandError(`Cannot open ${canonicalPath(location)}: repositories over SSH are not supported yet`);
+  }
+  return { ...location, path: resolve(context.cwd, location.path) };
+}
+
+function storeEnv(context: CommandContext): StoreEnv {
+  return {
+    files: context.files,
+    hostId: context.host.hostId,
+    pid: context.host.pid,
+    randomBytes,
+    nowMs,
+    sleep,
+    isProcessAlive: isLocalProcessAlive,
+    reporter: context.reporter,
+  };
+}
+
+function directories(context: CommandContext): BaseDirs {
+  return baseDirs({
+    env: context.environment(),
+    currentDirectory: context.cwd,
+    uid: context.host.uid,
+    homeOf: (user) => context.users.homeOf(user),
+  });
+}
+
+/** Opens and locks the repository. */
+export async function openStore(
+  context: CommandContext,
+  text: string,
+  options: StoreOptions,
+): Promise<StoreSession> {
+  const location = resolveLocation(context, text, options);
+  const store = await openRepository(storeEnv(context), location.path, {
+    exclusive: options.exclusive ?? false,
+    lock: context.common.lock,
+    lockWaitSeconds: context.common.lock_wait,
+  });
+  return new OpenRepository(
+    context,
+    store,
+    location,
+    makeFill(context, options.placeholderTimeUs ?? context.startUs),
+  );
+}
+
+/** Opens the repository with key and manifest. */
+export async function openSession(
+  context: CommandContext,
+  text: string,
+  options: SessionOptions,
+): Promise<Session> {
+  const { needsArchive, ...rest } = options;
+  const session = await openStore(context, text, {
+    ...rest,
+    ...(needsArchive ? { archive: true } : {}),
+  }) as OpenRepository;
+  try {
+    await session.load(options.operations);
+    return session;
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What `init` makes: a repository with a key and, yet, without a manifest. */
+export interface NewSession extends AsyncDisposable {
+  readonly store: SegmentStore;
+  readonly location: Location;
+  readonly codec: ObjectCodec;
+  readonly keyFilePath: string | null;
+  /** After the first manifest was committed. */
+  afterInit(manifest: Manifest): Promise<void>;
+}
+
+export interface CreateRepositoryOptions {
+  encryption: EncryptionMode;
+  append_only: boolean;
+  storage_quota: number | undefined;
+  make_parent_dirs: boolean;
+}
+
+/** Makes a repository and its key. Where the passphrase is not given, nothing is left behind. */
+export async function createSession(
+  context: CommandContext,
+  text: string,
+  options: CreateRepositoryOptions,
+): Promise<NewSession> {
+  const location = resolveLocation(context, text, { archive: false });
+  // Ask first: a repository without a key would be of no use.
+  const passphrase = modeTraits(options.encryption).keyStorage === null ? "" : await newPassphrase(context);
+  const store = await createRepository(storeEnv(context), location.path, {
+    appendOnly: options.append_only,
+    makeParentDirs: options.make_parent_dirs,
+    lockWaitSeconds: context.common.lock_wait,
+    ...(options.storage_quota === undefined ? {} : { storageQuota: options.storage_quota }),
+  });
+  const session = new OpenRepository(context, store, location, (fill) => fill);
+  try {
+    await session.makeKey(options.encryption, passphrase);
+    return session;
+  } catch (error) {
+    await store.destroy();
+    throw error;
+  }
+}
+
+/** Removes all locks of a repository, without opening it. */
+export async function breakRepositoryLock(context: CommandContext, text: string): Promise<void> {
+  const location = resolveLocation(context, text, { archive: false });
+  await breakLock(storeEnv(context), location.path);
+}
+
+/** How often a wrong passphrase may be typed. */
+const PASSPHRASE_ATTEMPTS = 3;
+
+class OpenRepository implements Session, NewSession {
+  readonly #security: RepositorySecurity;
+  readonly #dirs: BaseDirs;
+  #codec: ObjectCodec | null = null;
+  #manifest: Manifest | null = null;
+  /** Whether a passphrase that is not empty protects the key. */
+  #passphraseProtected = false;
+  keyFilePath: string | null = null;
+
+  constructor(
+    private readonly context: CommandContext,
+    readonly store: SegmentStore,
+    readonly location: Location,
+    readonly fill: (text: string) => string,
+  ) {
+    this.#dirs = directories(context);
+    this.#security = new RepositorySecurity({
+      files: context.files,
+      directory: this.#dirs.security,
+      repositoryId: store.id,
+      location: canonicalPath(location),
+      ask: (variable, message) => askYes(context, { variable, message: `${message} [yN] ` }),
+    });
+  }
+
+  get codec(): ObjectCodec {
+    if (this.#codec === null) throw new TypeError("Cannot use the key: it is not open");
+    return this.#codec;
+  }
+
+  get manifest(): Manifest {
+    if (this.#manifest === null) throw new TypeError("Cannot use the manifest: it is not open");
+    return this.#manifest;
+  }
+
+  get securityDir(): string {
+    return `${this.#dirs.security}/${encodeHex(this.store.id)}`;
+  }
+
+  get cacheDir(): string {
+    return `${this.#dirs.cache}/${encodeHex(this.store.id)}`;
+  }
+
+  async openCodec(options: { anyObject?: boolean } = {}): Promise<ObjectCodec> {
+    if (this.#codec) return this.#codec;
+    const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
+    const mode = detectMode(stored);
+    const material = await this.#readKey(mode);
+    this.#codec = await this.#makeCodec(material, nonceFloor(stored));
+    wipeKey(material);
+    return this.#codec;
+  }
+
+  /** The manifest, or where it is lost the first object whose type byte is one we know. */
+  async #anyObject(): Promise<Uint8Array> {
+    try {
+      const stored = await readManifestObject(this.store);
+      detectMode(stored);
+      return stored;
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+    }
+    const ids = await this.store.list(1000);
+    for (let at = 0; at < ids.length; at += ID_LENGTH) {
+      try {
+        const stored = await this.store.get(asChunkId(ids.slice(at, at + ID_LENGTH)));
+        detectMode(stored);
+        return stored;
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+      }
+    }
+    throw new AppError("IntegrityError", ["no object in the repository tells how it is encrypted"]);
+  }
+
+  async #makeCodec(material: KeyMaterial, floor: bigint): Promise<ObjectCodec> {
+    const nonce = modeTraits(material.mode).encrypted
+      ? new NonceKeeper({ repository: this.store, local: this.#security, floor })
+      : null;
+    return await createCodec(material, { nonce, accel: this.#accel(), randomBytes });
+  }
+
+  #accel(): Accel | null {
+    return this.context.env("ALCOVE_ACCEL") === "0" ? null : borrowAccel();
+  }
+
+  #keyDir(): KeyDir {
+    return new KeyDir({
+      files: this.context.files,
+      directory: this.#dirs.keys,
+      keyFile: this.#dirs.keyFile,
+      location: canonicalPath(this.location),
+      decode: decodeKeyFile,
+    });
+  }
+
+  async #readKey(mode: EncryptionMode): Promise<KeyMaterial> {
+    const storage = modeTraits(mode).keyStorage;
+    if (storage === null) return plaintextMaterial(this.store.id);
+    const place = canonicalPath(this.location);
+    let blob: string | Uint8Array;
+    if (storage === "keyfile") {
+      const found = this.#keyDir().find(this.store.id);
+      this.keyFilePath = found.path;
+      blob = found.blob;
+    } else {
+      const stored = await this.store.loadKey();
+      if (stored === null || stored.length === 0) throw new KeyError("RepoKeyNotFoundError", [place]);
+      blob = stored;
+    }
+    const source = this.keyFilePath ?? `${place}/config`;
+    const decode = (passphrase: string): KeyMaterial | null => {
+      const key = decodeKey(blob, {
+        passphrase,
+        mode,
+        repositoryId: this.store.id,
+        location: place,
+        source,
+        tamRequiredDefault: this.#security.tamRequired,
+      });
+      if (key === "wrong passphrase") return null;
+      this.#passphraseProtected = passphrase !== "";
+      return key;
+    };
+    return await this.#unlock(decode, source);
+  }
+
+  async #unlock(decode: (passphrase: string) => KeyMaterial | null, source: string): Promise<KeyMaterial> {
+    const given = environmentPassphrase(this.context);
+    if (given !== null) {
+      const key = decode(given);
+      if (key === null) throw new KeyError("PassphraseWrong");
+      return key;
+    }
+    // A key without a passphrase needs no question.
+    const open = decode("");
+    if (open !== null) return open;
+    for (let attempt = 0; attempt < PASSPHRASE_ATTEMPTS; attempt++) {
+      const key = decode(await askPassphrase(`Enter passphrase for key ${source}: `));
+      if (key !== null) return key;
+    }
+    throw new KeyError("PasswordRetriesExceeded");
+  }
+
+  async openManifest(operations: readonly Operation[]): Promise<Manifest> {
+    const codec = await this.openCodec();
+    return await Manifest.load(this.store, codec, { operations, tamRequired: codec.tamRequired });
+  }
+
+  /** Key and manifest, and the question whether this machine may trust them. */
+  async load(operations: readonly Operation[]): Promise<void> {
+    this.#manifest = await this.openManifest(operations);
+    await this.#security.check(this.#claim(this.#manifest));
+  }
+
+  #claim(manifest: Manifest) {
+    const { codec } = this;
+    const { encrypted } = modeTraits(codec.mode);
+    return {
+      typeByte: codec.typeByte,
+      manifestTimestamp: manifest.timestamp,
+      logicallyEncrypted: encrypted && this.#passphraseProtected,
+      plaintext: codec.mode === "none",
+    };
+  }
+
+  async makeKey(mode: EncryptionMode, passphrase: string): Promise<void> {
+    const material = newKey(mode, this.store.id, randomBytes);
+    this.#passphraseProtected = passphrase !== "";
+    const { keyStorage } = modeTraits(mode);
+    if (keyStorage !== null) {
+      const blob = encodeKey(material, { passphrase, randomBytes, ...testIterations(this.context) });
+      if (keyStorage === "repository") await this.store.saveKey(encodeText(blob));
+      else this.#writeKeyFile(encodeKeyFile(this.store.id, blob));
+    }
+    this.#codec = await this.#makeCodec(material, 0n);
+    wipeKey(material);
+  }
+
+  #writeKeyFile(contents: Uint8Array): void {
+    const dir = this.#keyDir();
+    const { path, host } = this.location;
+    const file = dir.newPath(keyFileName({ path, host: host ?? null }));
+    dir.create(file, contents);
+    this.keyFilePath = file;
+  }
+
+  async afterInit(manifest: Manifest): Promise<void> {
+    this.#manifest = manifest;
+    await this.#security.check(this.#claim(manifest), { initializing: true });
+    if (this.codec.tamRequired) this.#security.requireTam();
+  }
+
+  async afterCommit(): Promise<void> {
+    await Promise.resolve(this.#security.remember({
+      typeByte: this.codec.typeByte,
+      manifestTimestamp: this.manifest.timestamp,
+    }));
+  }
+
+  async openArchive(name: string): Promise<Archive> {
+    return await Archive.open(this.store, this.codec, this.manifest, { name });
+  }
+
+  chunkLists(): ChunkListContext {
+    return {
+      store: this.store,
+      codec: this.codec,
+      manifest: this.manifest,
+      cache: new ChunksIndexCache(this.context.files, `${this.cacheDir}/archives`),
+      newIndex: () => new ChunksIndex(),
+    };
+  }
+
+  wipeCache(): void {
+    removeFolder(this.context, `${this.cacheDir}/archives`);
+    removeFolder(this.context, this.cacheDir);
+  }
+
+  wipeSecurity(): void {
+    this.#security.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#codec?.dispose();
+    await this.store.close();
+  }
+}
+
+/** BORG_TESTONLY_WEAKEN_KDF, as borg's own tests have it. */
+function testIterations(context: CommandContext): { iterations?: number } {
+  return context.env("BORG_TESTONLY_WEAKEN_KDF") === "1" ? { iterations: 1 } : {};
+}
+
+/** Removes a folder of files; one that is not there, or not ours, stays. */
+function removeFolder(context: CommandContext, path: string): void {
+  try {
+    for (const name of context.files.readDir(path)) context.files.unlink(`${path}/${name}`);
+    context.files.rmdir(path);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+  }
+}
