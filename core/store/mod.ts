@@ -1,0 +1,21 @@
+/** The store's door: the contract, the log on disk, the store in memory, locks. */
+export {
+  type Awaitable,
+  type CompactResult,
+  MAX_DATA_SIZE,
+  type StoreCheckResult,
+  type StoreDeleter,
+  type StoreReader,
+  type StoreWriter,
+} from "./store.ts";
+export type { StoreEnv, StoreFiles } from "./env.ts";
+export {
+  breakLock,
+  createRepository,
+  openRepository,
+  type OpenRepositoryOptions,
+} from "./open_repository.ts";
+export { type CreateRepositoryOptions, isRepository } from "./create_repository.ts";
+export { SegmentStore } from "./segment_store.ts";
+export { MemStore, type MemStoreOptions } from "./mem_store.ts";
+export { Lock, type LockOptions } from "./lock.ts";

@@ -1,0 +1,441 @@
+/**
+ * The store as borg 1.x keeps it on disk: a log of PUT, DELETE and COMMIT entries in segment files, and an index of it
+ * (borg docs, data-structures.rst, "Repository"). This class ties the room together: lock, state, transaction, commit.
+ * What is read comes from the committed state plus the open transaction; nothing is ever changed in place.
+ *
+ * The first call that needs the index answers with a promise (it may have to replay segments), the later ones at once.
+ */
+import { asChunkId, type ChunkId, decodeText, encodeHex, encodeText, ID_LENGTH } from "../bytes/mod.ts";
+import { LockError, OsError, RepositoryError } from "../errors.ts";
+import { log as emit } from "../report.ts";
+import { StoreCheck } from "./check_store.ts";
+import { CommittedFiles } from "./committed_files.ts";
+import { CompactRun, markCommitOnlySegments, planCompaction } from "./compact.ts";
+import { type RepositoryConfig, sizeText, type StoreSettings } from "./config.ts";
+import { writeConfig } from "./config_file.ts";
+import { removeTree } from "./create_repository.ts";
+import type { StoreEnv } from "./env.ts";
+import { requiredFreeSpace } from "./free_space.ts";
+import type { Lock } from "./lock.ts";
+import { appendOnlyRefusal, nonceMoved } from "./mem_store.ts";
+import { readNonce, writeNonce } from "./nonce_file.ts";
+import { SegmentDir } from "./segment_dir.ts";
+import { HEADER_BYTES, ID_HEADER_BYTES } from "./segment_format.ts";
+import { SegmentReader } from "./segment_read.ts";
+import { SegmentWriter } from "./segment_write.ts";
+import { completeState, type Log, type OpenState, openState, type RepositoryState } from "./state.ts";
+import type { Awaitable, CompactResult, StoreCheckResult, StoreDeleter } from "./store.ts";
+import { Transaction } from "./transaction.ts";
+
+export interface SegmentStoreParts {
+  env: StoreEnv;
+  path: string;
+  config: RepositoryConfig;
+  settings: StoreSettings;
+  /** Null: opened without a lock. */
+  lock: Lock | null;
+  /** Just created: destroyed again if there is no room for its first transaction. */
+  created: boolean;
+}
+
+export class SegmentStore implements StoreDeleter {
+  readonly id: Uint8Array;
+  readonly location: string;
+  readonly appendOnly: boolean;
+  readonly #env: StoreEnv;
+  readonly #config: RepositoryConfig;
+  readonly #settings: StoreSettings;
+  readonly #log: Log;
+  #lock: Lock | null;
+  #created: boolean;
+  #state: OpenState | null = null;
+  #opening: Promise<void> | null = null;
+  #transaction: Transaction | null = null;
+
+  /** Made by `openRepository` and `createRepository`. */
+  constructor(parts: SegmentStoreParts) {
+    const { env, path, settings } = parts;
+    this.#env = env;
+    this.#config = parts.config;
+    this.#settings = settings;
+    this.#lock = parts.lock;
+    this.#created = parts.created;
+    this.id = settings.id;
+    this.location = path;
+    this.appendOnly = settings.appendOnly;
+    const dir = new SegmentDir(env.files, path, settings.segmentsPerDir);
+    const reader = new SegmentReader(dir);
+    const writer = new SegmentWriter(dir, {
+      maxSegmentSize: settings.maxSegmentSize,
+      created: (segment) => reader.forget(segment),
+    });
+    this.#log = { env, location: path, dir, reader, writer, committed: new CommittedFiles(env.files, path) };
+  }
+
+  get(id: ChunkId): Awaitable<Uint8Array> {
+    const wait = this.#ready();
+    if (wait) return wait.then(() => this.get(id));
+    const { index } = this.#state!;
+    const slot = index.find(asChunkId(id));
+    if (slot < 0) throw this.#notFound(id);
+    const segment = index.segment(slot);
+    const offset = index.offset(slot);
+    this.#log.writer.flushFor(segment, offset);
+    return this.#log.reader.get(segment, offset, id);
+  }
+
+  async *getMany(ids: Iterable<ChunkId>): AsyncGenerator<Uint8Array> {
+    for (const id of ids) yield await this.get(id);
+  }
+
+  storedSize(id: ChunkId): Awaitable<number> {
+    const wait = this.#ready();
+    if (wait) return wait.then(() => this.storedSize(id));
+    const { index } = this.#state!;
+    const slot = index.find(asChunkId(id));
+    if (slot < 0) return -1;
+    const segment = index.segment(slot);
+    const offset = index.offset(slot);
+    this.#log.writer.flushFor(segment, offset);
+    return this.#log.reader.entrySize(segment, offset, id) - ID_HEADER_BYTES;
+  }
+
+  count(): Awaitable<number> {
+    const wait = this.#ready();
+    return wait ? wait.then(() => this.count()) : this.#state!.index.size;
+  }
+
+  /** The order is that of the index; it changes when objects are added or removed between two calls. */
+  list(limit: number, marker?: ChunkId): Awaitable<Uint8Array> {
+    const wait = this.#ready();
+    if (wait) return wait.then(() => this.list(limit, marker));
+    const { index } = this.#state!;
+    let slot = marker === undefined ? -1 : index.find(asChunkId(marker));
+    if (marker !== undefined && slot < 0) throw this.#notFound(marker);
+    const out = new Uint8Array(Math.min(limit, index.size) * ID_LENGTH);
+    let length = 0;
+    while (length < out.length && (slot = index.next(slot)) >= 0) {
+      out.set(index.id(slot), length);
+      length += ID_LENGTH;
+    }
+    return length === out.length ? out : out.slice(0, length);
+  }
+
+  put(id: ChunkId, data: Uint8Array): Awaitable<void> {
+    const wait = this.#begin();
+    if (wait) {
+      const ownId = asChunkId(id.slice());
+      const ownData = data.slice();
+      return wait.then(() => this.put(ownId, ownData));
+    }
+    this.#transaction!.put(asChunkId(id), data);
+  }
+
+  delete(id: ChunkId): Awaitable<void> {
+    const wait = this.#begin();
+    if (wait) {
+      const ownId = asChunkId(id.slice());
+      return wait.then(() => this.delete(ownId));
+    }
+    this.#transaction!.delete(asChunkId(id));
+  }
+
+  commit(): void {
+    const transaction = this.#transaction;
+    if (!transaction) return;
+    this.#refuseDoomed(transaction);
+    this.#commitLog(transaction);
+    this.#save(transaction.state);
+  }
+
+  rollback(): void {
+    const transaction = this.#transaction;
+    if (transaction) this.#abandon(transaction.state.transaction);
+  }
+
+  async compact(
+    options: { thresholdPercent: number; cleanupCommits?: boolean },
+  ): Promise<CompactResult> {
+    const idle = this.#transaction === null;
+    await this.#begin();
+    const transaction = this.#transaction!;
+    this.#refuseDoomed(transaction);
+    const { state } = transaction;
+    if (idle && (this.appendOnly || (!options.cleanupCommits && !this.#worthwhile(state, options)))) {
+      this.#transaction = null;
+      return { freedBytes: 0 };
+    }
+    this.#commitLog(transaction);
+    if (this.appendOnly) {
+      this.#save(state);
+      return { freedBytes: 0 };
+    }
+    if (options.cleanupCommits) markCommitOnlySegments(this.#log, state);
+    const run = new CompactRun(this.#log, state, this.#log.committed.latestIndex());
+    try {
+      await run.run(planCompaction(this.#log, state, options));
+    } catch (error) {
+      this.#abandon(run.transaction);
+      throw error;
+    }
+    state.transaction = run.transaction;
+    this.#save(state);
+    return { freedBytes: Math.max(0, run.freedBytes) };
+  }
+
+  async check(
+    options: { repair?: boolean; maxDurationSeconds?: number; saveSpace?: boolean },
+  ): Promise<StoreCheckResult> {
+    const repair = options.repair ?? false;
+    const maxDurationSeconds = options.maxDurationSeconds ?? 0;
+    if (repair && this.appendOnly) throw appendOnlyRefusal(this.location, "repair");
+    if (repair && maxDurationSeconds > 0) throw new RangeError("Cannot repair in limited time");
+    if (this.#transaction) throw new TypeError("Cannot check the repository: a transaction is open");
+    await this.#requireExclusive();
+    this.#dropState();
+    const check = new StoreCheck({
+      log: this.#log,
+      config: this.#config,
+      saveConfig: () => this.#saveConfig(),
+      open: () => openState(this.#log, () => this.#maySave()),
+      repair,
+      maxDurationSeconds,
+    });
+    return { ok: await check.run() };
+  }
+
+  loadKey(): Uint8Array | null {
+    const text = this.#config.get("key")?.trim() ?? "";
+    return text === "" ? null : encodeText(text);
+  }
+
+  saveKey(blob: Uint8Array): void {
+    this.#config.set("key", decodeText(blob));
+    this.#saveConfig();
+  }
+
+  getFreeNonce(): bigint | null {
+    return readNonce(this.#env, this.location);
+  }
+
+  commitNonceReservation(end: bigint, previous: bigint | null): void {
+    if (this.getFreeNonce() !== previous) throw nonceMoved();
+    writeNonce(this.#env, this.location, end);
+  }
+
+  /** The value of a key of the configuration; undefined where it is not set. */
+  configValue(key: string): string | undefined {
+    return this.#config.get(key);
+  }
+
+  /** Sets, or with null removes, a key of the configuration, durably. What is open keeps the settings it began with. */
+  setConfigValue(key: string, value: string | null): void {
+    if (value === null) this.#config.remove(key);
+    else this.#config.set(key, value);
+    // Refuses what could not be opened again.
+    this.#config.settings();
+    this.#saveConfig();
+  }
+
+  configKeys(): string[] {
+    return this.#config.keys();
+  }
+
+  /** Bytes that may be stored; 0 for no limit. */
+  get storageQuota(): number {
+    return this.#settings.storageQuota;
+  }
+
+  /** Bytes that count against the quota: all PUT entries that compaction has not removed. */
+  async storageQuotaUse(): Promise<number> {
+    await this.#ready();
+    this.#state = await completeState(this.#log, this.#state!, () => this.#maySave());
+    return this.#state.hints!.storageQuotaUse;
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.rollback();
+      this.#dropState();
+      this.#log.reader.close();
+    } finally {
+      const lock = this.#lock;
+      this.#lock = null;
+      await lock?.release();
+    }
+  }
+
+  async destroy(): Promise<void> {
+    if (this.appendOnly) throw appendOnlyRefusal(this.location, "delete");
+    await this.#requireExclusive();
+    this.#remove();
+    await this.close();
+    removeTree(this.#env.files, this.location);
+  }
+
+  /** Removes everything but the lock's files. The configuration goes first: after it this is no repository any more. */
+  #remove(): void {
+    this.rollback();
+    this.#dropState();
+    this.#log.reader.close();
+    this.#env.files.unlink(`${this.location}/config`);
+    removeTree(this.#env.files, this.location, (name) => name.startsWith("lock."));
+  }
+
+  #ready(): Promise<void> | undefined {
+    if (this.#state) return undefined;
+    this.#opening ??= openState(this.#log, () => this.#maySave())
+      .then((state) => {
+        this.#state = state;
+      })
+      .finally(() => {
+        this.#opening = null;
+      });
+    return this.#opening;
+  }
+
+  #begin(): Promise<void> | undefined {
+    return this.#transaction ? undefined : this.#beginTransaction();
+  }
+
+  async #beginTransaction(): Promise<void> {
+    await this.#requireExclusive();
+    await this.#ready();
+    const state = await completeState(this.#log, this.#state!, () => this.#maySave());
+    // Another call may have been quicker.
+    if (this.#transaction) return;
+    this.#state = state;
+    const { dir, writer } = this.#log;
+    if (state.transaction === null && dir.latest() !== null) {
+      // Segments without any commit, and no index: a first transaction cut off, or a log that lost its commits.
+      throw new RepositoryError("Repository.CheckNeeded", [this.location]);
+    }
+    this.#removeAfter(state.transaction ?? -1);
+    writer.abandon((state.transaction ?? -1) + 1);
+    this.#transaction = new Transaction(this.#log, state, this.#settings.storageQuota);
+  }
+
+  #refuseDoomed(transaction: Transaction): void {
+    const doomed = transaction.doomed ?? this.#log.writer.failed;
+    if (doomed === null) return;
+    this.rollback();
+    throw doomed;
+  }
+
+  /** Writes the final COMMIT; after it the transaction is on stable storage, whatever becomes of the index files. */
+  #commitLog(transaction: Transaction): void {
+    const { state } = transaction;
+    this.#requireSpace(state);
+    try {
+      const segment = this.#log.writer.commit({ intermediate: false });
+      state.hints.know(segment);
+      state.hints.addFreeable(segment, HEADER_BYTES);
+      state.transaction = segment;
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
+  /** Brings the index files up to the state, which stays open for the next transaction. */
+  #save(state: RepositoryState): void {
+    this.#transaction = null;
+    this.#created = false;
+    try {
+      if (this.appendOnly) this.#log.committed.logTransaction(state.transaction!, this.#env.nowMs());
+      this.#log.committed.write(state.transaction!, state);
+    } catch (error) {
+      // The commit stands; the next to open the repository replays it.
+      this.#dropState();
+      throw error;
+    }
+    const { storageQuota } = this.#settings;
+    if (storageQuota > 0) {
+      const use = sizeText(state.hints.storageQuotaUse);
+      emit(this.#env.reporter, "INFO", `Storage quota: ${use} of ${sizeText(storageQuota)} used`);
+    }
+  }
+
+  #requireSpace(state: RepositoryState): void {
+    const required = requiredFreeSpace(this.#log, state, this.#settings);
+    let free;
+    try {
+      free = this.#env.files.freeSpace(this.location);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      emit(this.#env.reporter, "WARNING", `Cannot tell how much space is free: ${error.message}`);
+      return;
+    }
+    if (free >= required) return;
+    this.rollback();
+    if (this.#created) this.#remove();
+    const args = [sizeText(required), sizeText(free)];
+    throw new RepositoryError("Repository.InsufficientFreeSpaceError", args);
+  }
+
+  /** Whether compaction would do more than replace the last commit by another one. */
+  #worthwhile(state: RepositoryState, options: { thresholdPercent: number }): boolean {
+    const { segments } = planCompaction(this.#log, state, options);
+    return segments.some((segment) =>
+      segment !== state.transaction || this.#log.dir.size(segment) > 2 * HEADER_BYTES
+    );
+  }
+
+  /** Forgets all that was written after `transaction`, on disk too. */
+  #abandon(transaction: number | null): void {
+    const last = transaction ?? -1;
+    this.#transaction = null;
+    this.#dropState();
+    this.#log.writer.abandon(last + 1);
+    try {
+      this.#removeAfter(last);
+    } catch (error) {
+      // What stays behind is not committed: the next transaction removes it.
+      if (!(error instanceof OsError)) throw error;
+      emit(this.#env.reporter, "WARNING", `Cannot remove an uncommitted segment: ${error.message}`);
+    }
+  }
+
+  /** Removes segments after `last`, the newest first: where it holds a COMMIT, that must be gone before its data is. */
+  #removeAfter(last: number): void {
+    const { dir, reader } = this.#log;
+    let removed = false;
+    for (const segment of dir.descending()) {
+      if (segment <= last) break;
+      reader.forget(segment);
+      dir.remove(segment);
+      if (!removed) dir.syncFolder(segment);
+      removed = true;
+    }
+  }
+
+  #dropState(): void {
+    this.#state?.index.dispose();
+    this.#state = null;
+  }
+
+  #saveConfig(): void {
+    writeConfig(this.#env, this.location, this.#config);
+  }
+
+  async #requireExclusive(): Promise<void> {
+    await this.#lock?.upgrade();
+  }
+
+  /** Whether rebuilt index files may be written: never without a lock, since another process may be writing now. */
+  async #maySave(): Promise<boolean> {
+    if (!this.#lock) return false;
+    try {
+      await this.#lock.upgrade();
+      return true;
+    } catch (error) {
+      // A reader among others does with what it has rebuilt in memory.
+      if (error instanceof LockError) return false;
+      throw error;
+    }
+  }
+
+  #notFound(id: ChunkId): RepositoryError {
+    return new RepositoryError("Repository.ObjectNotFound", [encodeHex(id), this.location]);
+  }
+}
