@@ -1,7 +1,7 @@
 /**
  * {@link Files} from node:* modules alone: for systems that have no file of their own yet, for Node on any architecture,
  * and where FFI is not permitted. What those modules cannot do is stated here once:
- * - times are set to about a microsecond, and under Deno read to the millisecond;
+ * - times are set to about a microsecond; under Deno they are read to the millisecond and not set before 1970;
  * - under Deno names that are not UTF-8 cannot be reached (under Node they can);
  * - FIFOs and device files are made by the programs mkfifo and mknod;
  * - the page cache is left alone, and birth times of zero count as unknown.

@@ -1,0 +1,67 @@
+/** The contract of Files, kept by the implementation for Linux and by the portable one, the latter under Node too. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { LinuxFiles, openFiles, PortableFiles } from "../../core/platform/mod.ts";
+import { filesContract, type FilesTraits } from "./files_contract.ts";
+import type { Files } from "../../core/platform/mod.ts";
+
+function runContract(name: string, files: Files, traits: FilesTraits): void {
+  for (const { name: sentence, run } of filesContract(files, traits)) {
+    Deno.test(`${name}: ${sentence}`, () => {
+      const folder = Deno.makeTempDirSync();
+      try {
+        run(folder);
+      } finally {
+        // Deno cannot remove what it cannot name.
+        spawnSync("rm", ["-rf", "--", folder]);
+      }
+    });
+  }
+}
+
+const linux = Deno.build.os === "linux" && ["x86_64", "aarch64"].includes(Deno.build.arch);
+if (linux) {
+  runContract("LinuxFiles", new LinuxFiles(), {
+    timeStepNs: 1n,
+    before1970: true,
+    rawNames: true,
+    longPaths: true,
+  });
+}
+runContract("PortableFiles", new PortableFiles(), {
+  timeStepNs: 1_000_000n,
+  before1970: false,
+  rawNames: false,
+  longPaths: false,
+});
+
+Deno.test({
+  name: "openFiles() takes the C library where there is one",
+  ignore: !linux,
+  fn() {
+    assert(openFiles() instanceof LinuxFiles);
+  },
+});
+
+const node = spawnSync("node", ["--version"], { encoding: "utf8" });
+
+Deno.test({
+  name: "PortableFiles keeps the contract under plain Node, names of any bytes included",
+  ignore: node.status !== 0 || Number(/^v(\d+)/.exec(node.stdout)?.[1] ?? 0) < 20,
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const entry = new URL("files_node.ts", import.meta.url).pathname;
+      const script = `${folder}/contract.mjs`;
+      const bundle = spawnSync(Deno.execPath(), ["bundle", "-q", "--platform=deno", "-o", script, entry], {
+        encoding: "utf8",
+      });
+      assert.equal(bundle.status, 0, bundle.stderr);
+      const run = spawnSync("node", [script], { encoding: "utf8" });
+      assert.equal(run.status, 0, `${run.stdout}${run.stderr}`);
+      assert.match(run.stdout, /^passed \d+\n$/);
+    } finally {
+      spawnSync("rm", ["-rf", "--", folder]);
+    }
+  },
+});
