@@ -173,13 +173,13 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.stopCleanly();
   try {
     await backup.work.run();
+    await backup.writer.save();
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     throw new AppError("Error", ["Interrupted: what was backed up so far is kept as a checkpoint"]);
   } finally {
     backup.dispose();
   }
-  await backup.writer.save();
   await session.afterCommit();
   context.reporter.finish();
   if (values.stats || values.quick_stats || values.json) {

@@ -14,7 +14,7 @@ import { humanTime } from "./local_time.ts";
 import { canonicalPath } from "./location.ts";
 import { parseTimestamp } from "../core/archive/mod.ts";
 import { askYes } from "./prompt.ts";
-import { DASHES, STATS_HEADER, statsLine, totalsLines } from "./repo_stats.ts";
+import { DASHES, STATS_HEADER, statsLine, totalsLines, totalsOf } from "./repo_stats.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession, openStore, type Session, type StoreSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -159,7 +159,7 @@ async function deleteArchives(
     const { iec } = context.common;
     const removed = [plan.originalSize, plan.compressedSize, plan.deduplicatedSize].map((size) => -size);
     const lines = [DASHES, STATS_HEADER, statsLine("Deleted data:", removed, iec)];
-    if (!values.quick_stats) lines.push(...totalsLines(plan.remaining.totals(), iec));
+    if (!values.quick_stats) lines.push(...totalsLines(await totalsOf(session, plan.remaining), iec));
     for (const line of [...lines, DASHES]) output(context, "stats", line);
   }
   plan.remaining.dispose();

@@ -24,6 +24,7 @@ import {
   STATS_HEADER,
   statsLine,
   totalsLines,
+  totalsOf,
 } from "./repo_stats.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -95,7 +96,7 @@ async function infoArchives(context: CommandContext, session: Session, values: I
       info.name
     );
   const all = await allChunks(session.chunkLists(), new Set());
-  const totals = all.totals();
+  const totals = await totalsOf(session, all);
   const objects: unknown[] = [];
   for (const [i, archiveName] of names.entries()) {
     const archive = await session.openArchive(archiveName);

@@ -34,8 +34,8 @@ function passcommand(context: CommandContext, text: string): string {
   }
   if (words.length === 0) throw failed("it is empty");
   try {
-    const { code, stdout } = runProgram(words, { env: childEnvironment(context.environment()) });
-    if (code !== 0) throw failed(`exit code ${code}`);
+    const { exitCode, signal, stdout } = runProgram(words, { env: childEnvironment(context.environment()) });
+    if (exitCode !== 0) throw failed(signal === null ? `exit code ${exitCode}` : `ended by ${signal}`);
     return new TextDecoder().decode(stdout).replace(/\n$/, "");
   } catch (error) {
     if (error instanceof OsError) throw failed(error.message, error);

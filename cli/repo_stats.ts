@@ -1,6 +1,6 @@
 /** The statistics table that `create --stats`, `delete --stats` and `info` share, and its JSON. */
 import { allChunks } from "../core/archive/mod.ts";
-import type { IndexTotals } from "../core/local/mod.ts";
+import type { ChunksIndex, IndexTotals } from "../core/local/mod.ts";
 import { encodeHex } from "../core/bytes/mod.ts";
 import { formatSize } from "./format_size.ts";
 import { jsonTime } from "./local_time.ts";
@@ -19,9 +19,23 @@ export function statsLine(label: string, sizes: readonly number[], iec: boolean)
 /** Reads, or takes from the cache, the chunk lists of all archives and adds them up. */
 export async function repositoryTotals(session: Session): Promise<IndexTotals> {
   const index = await allChunks(session.chunkLists(), new Set());
-  const totals = index.totals();
+  const totals = await totalsOf(session, index);
   index.dispose();
   return totals;
+}
+
+/** As borg counts: sizes before deduplication are those of the files, sizes after it are those of everything stored. */
+export async function totalsOf(session: Session, all: ChunksIndex): Promise<IndexTotals> {
+  const totals = all.totals();
+  let [size, csize] = [0, 0];
+  for (const name of session.manifest.archives.keys()) {
+    const { meta } = await session.openArchive(name);
+    // Archives of borg before 1.2 do not say: then everything is counted, their metadata too.
+    if (!meta.stats) return totals;
+    size += meta.stats.size;
+    csize += meta.stats.csize;
+  }
+  return { ...totals, size, csize };
 }
 
 /** The lines below "This archive": all archives, and the chunk index. */

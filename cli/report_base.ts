@@ -1,6 +1,6 @@
 /** What both renderers of events share: which levels are shown, and what the warnings mean for the exit code. */
 import { WARNING_EXIT_CODES, type WarningCode } from "../core/errors.ts";
-import type { LogLevel, LogMessageEvent, Reporter, ReportEvent } from "../core/report.ts";
+import type { LogLevel, LogMessageEvent, QuestionEvent, Reporter, ReportEvent } from "../core/report.ts";
 
 export const LEVELS: Record<LogLevel, number> = { DEBUG: 0, INFO: 1, WARNING: 2, ERROR: 3, CRITICAL: 4 };
 

@@ -222,7 +222,6 @@ export async function createSession(
   const store = await createRepository(storeEnv(context), location.path, {
     appendOnly: options.append_only,
     makeParentDirs: options.make_parent_dirs,
-    lockWaitSeconds: context.common.lock_wait,
     ...(options.storage_quota === undefined ? {} : { storageQuota: options.storage_quota }),
   });
   const session = new OpenRepository(context, store, location, (fill) => fill);
@@ -396,7 +395,14 @@ class OpenRepository implements Session, NewSession {
   /** Key and manifest, and the question whether this machine may trust them. */
   async load(operations: readonly Operation[]): Promise<void> {
     this.#manifest = await this.openManifest(operations);
+    if (this.#manifest.authenticated) this.#followTam(this.#manifest.tamRequired);
     await this.#security.check(this.#claim(this.#manifest));
+  }
+
+  /** An authentic manifest says whether authentication is a must; `upgrade --tam` and `--disable-tam` change it. */
+  #followTam(required: boolean): void {
+    if (required) this.#security.requireTam();
+    else if (this.#security.tamRequired) this.#security.dropTam();
   }
 
   #claim(manifest: Manifest) {

@@ -84,6 +84,16 @@ export class RepositorySecurity implements LocalNonces {
     return this.#files.exists(this.#path("tam_required"));
   }
 
+  /** From now on a manifest without authentication is refused on this machine. */
+  requireTam(): void {
+    if (!this.tamRequired) this.#write("tam_required", "");
+  }
+
+  /** Takes that back: an authentic manifest said so. */
+  dropTam(): void {
+    removeIfThere(this.#files, this.#path("tam_required"));
+  }
+
   /**
    * Goes on only with a repository that this machine can trust; remembers one that it sees for the first time.
    * `initializing`: the repository was made just now, so nothing is asked. Throws Cache.CacheInitAbortedError,

@@ -63,10 +63,13 @@ export class Users {
   readonly #users: NameTable;
   readonly #groups: NameTable;
 
+  readonly #passwd: string;
+
   constructor(files: Files, options: UsersOptions = {}) {
+    this.#passwd = readTable(files, options.passwdPath ?? "/etc/passwd");
     const libc = options.nameService === false ? null : openLibc();
     this.#users = new NameTable(
-      readTable(files, options.passwdPath ?? "/etc/passwd"),
+      this.#passwd,
       (uid) => nameAt(libc?.symbols.getpwuid(uid)),
       (name) => numberAt(libc, (c) => c.symbols.getpwnam(cString(name)), PW_UID),
     );
@@ -93,6 +96,15 @@ export class Users {
 
   groupId(name: string): number | null {
     return name === "" ? null : this.#groups.number(name);
+  }
+
+  /** Home folder of a user by number or name, as passwd(5) has it; null where it does not know. */
+  homeOf(user: number | string): string | null {
+    for (const line of this.#passwd.split("\n")) {
+      const [name, , uid, , , home] = line.split(":");
+      if (home && (typeof user === "number" ? uid === String(user) : name === user)) return home;
+    }
+    return null;
   }
 }
 

@@ -71,7 +71,10 @@ Deno.test("encodeItem() gives the golden bytes of a symbolic link", () => {
 
 Deno.test("decodeItem() gives back what was encoded, unknown keys included", () => {
   assert.deepEqual(decode(encode(FILE)), FILE);
-  const strange: Item = { ...FILE, unknown: new Map<string, Unpacked>([["aaa", 1], ["zzz", new Uint8Array([1])]]) };
+  const strange: Item = {
+    ...FILE,
+    unknown: new Map<string, Unpacked>([["aaa", 1], ["zzz", new Uint8Array([1])]]),
+  };
   assert.deepEqual(decode(encode(strange)), strange);
 });
 

@@ -85,7 +85,21 @@ function normal(value: Packable | Unpacked): unknown {
 
 Deno.test("MsgpackWriter grows at every kind of value", () => {
   for (let fill = 4000; fill < 4100; fill++) {
-    for (const value of ["ab", 5, 200, 70000, 2n ** 60n, true, null, 1.5, new Uint8Array(9), [1], sortedMap({ a: 1 })]) {
+    for (
+      const value of [
+        "ab",
+        5,
+        200,
+        70000,
+        2n ** 60n,
+        true,
+        null,
+        1.5,
+        new Uint8Array(9),
+        [1],
+        sortedMap({ a: 1 }),
+      ]
+    ) {
       const filler = new Uint8Array(fill);
       const both = decodeMsgpack(encodeMsgpack([filler, value as Packable])) as Unpacked[];
       assert.deepEqual(normal(both[1]!), normal(typeof value === "string" ? text(value) : value as Packable));
