@@ -47,6 +47,7 @@ export class SegmentStore implements StoreDeleter {
   readonly #settings: StoreSettings;
   readonly #log: Log;
   #lock: Lock | null;
+  #closed = false;
   #created: boolean;
   #state: OpenState | null = null;
   #opening: Promise<void> | null = null;
@@ -254,6 +255,7 @@ export class SegmentStore implements StoreDeleter {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     try {
       this.rollback();
       this.#dropState();
@@ -284,6 +286,7 @@ export class SegmentStore implements StoreDeleter {
 
   #ready(): Promise<void> | undefined {
     if (this.#state) return undefined;
+    this.#requireOpen();
     this.#opening ??= openState(this.#log, () => this.#maySave())
       .then((state) => {
         this.#state = state;
@@ -418,7 +421,13 @@ export class SegmentStore implements StoreDeleter {
     writeConfig(this.#env, this.location, this.#config);
   }
 
+  /** Without its lock the store must not be used: what it knew may be wrong by now. */
+  #requireOpen(): void {
+    if (this.#closed) throw new TypeError(`Cannot use repository ${this.location}: it was closed`);
+  }
+
   async #requireExclusive(): Promise<void> {
+    this.#requireOpen();
     await this.#lock?.upgrade();
   }
 
