@@ -1,19 +1,21 @@
 /**
- * xz containers by liblzma compiled to WASM, loaded on first use. Written as borg writes them: a stream without check
+ * xz containers by liblzma compiled to WASM (`_liblzma_wasm.ts`), loaded on first use. Written as borg writes them: a stream without check
  * (objects are authenticated already), at a preset of 0 to 9. Drives liblzma's own streaming interface, because only
  * that gives bounded output and the bytes that borg's encoder gives.
  */
+import { Buffer } from "node:buffer";
+import { gunzipSync } from "node:zlib";
 import { IntegrityError } from "../errors.ts";
 
-/** What is used of the Emscripten module. */
+/** What is used of the module; its exports have one-letter names (see the package's own loader). */
 interface Liblzma {
-  readonly HEAPU8: Uint8Array;
-  _malloc(size: number): number;
-  _free(pointer: number): void;
-  _lzma_easy_encoder(stream: number, preset: number, check: number): number;
-  _lzma_stream_decoder(stream: number, memoryLimit: bigint, flags: number): number;
-  _lzma_code(stream: number, action: number): number;
-  _lzma_end(stream: number): void;
+  readonly memory: WebAssembly.Memory;
+  malloc(size: number): number;
+  free(pointer: number): void;
+  easyEncoder(stream: number, preset: number, check: number): number;
+  streamDecoder(stream: number, memoryLimit: bigint, flags: number): number;
+  code(stream: number, action: number): number;
+  end(stream: number): void;
 }
 
 // struct lzma_stream on wasm32 (liblzma's base.h): pointers and sizes of 4 bytes, totals of 8.
@@ -32,13 +34,49 @@ const CHECK_NONE = 0;
 const DECODER_MEMORY = 200n * 1024n * 1024n;
 const OUT_BLOCK = 256 * 1024;
 
+const PAGE = 65_536;
+/** The most that the module says it can have. */
+const MAX_MEMORY = 256 * 1024 * 1024;
+
 let loaded: Liblzma | null = null;
+
+async function load(): Promise<Liblzma> {
+  const { LIBLZMA_WASM_GZ } = await import("./_liblzma_wasm.ts");
+  const wasm = new Uint8Array(gunzipSync(Buffer.from(LIBLZMA_WASM_GZ, "base64")));
+  const module = new WebAssembly.Module(wasm);
+  const grow = (wanted: number): number => {
+    const missing = (wanted >>> 0) - memory.buffer.byteLength;
+    if (memory.buffer.byteLength + missing > MAX_MEMORY) return 0;
+    try {
+      memory.grow(Math.ceil(missing / PAGE));
+      return 1;
+    } catch {
+      return 0;
+    }
+  };
+  const { exports } = new WebAssembly.Instance(module, { a: { a: grow } });
+  const memory = exports["b"] as WebAssembly.Memory;
+  const call = <F>(name: string): F => exports[name] as F;
+  call<() => void>("c")();
+  return {
+    memory,
+    malloc: call("s"),
+    free: call("t"),
+    easyEncoder: call("m"),
+    streamDecoder: call("r"),
+    code: call("f"),
+    end: call("g"),
+  };
+}
 
 function whenLoaded<T>(use: (lzma: Liblzma) => T): T | Promise<T> {
   if (loaded !== null) return use(loaded);
-  return import("node-liblzma/inline").then(async ({ ensureInlineInit }) =>
-    use(loaded = await ensureInlineInit())
-  );
+  return load().then((lzma) => use(loaded = lzma));
+}
+
+/** Forgets what was loaded (tests). */
+export function resetLzma(): void {
+  loaded = null;
 }
 
 /** A liblzma error code on the way out of this file's own loop. */
@@ -54,12 +92,14 @@ function run(
   input: Uint8Array,
   options: { begin: (stream: number) => number; limit: number },
 ): Uint8Array {
-  const stream = lzma._malloc(STREAM_SIZE + OUT_BLOCK + input.length);
+  const stream = lzma.malloc(STREAM_SIZE + OUT_BLOCK + input.length);
   if (stream === 0) throw new LzmaFault(LZMA_MEM_ERROR);
   const out = stream + STREAM_SIZE;
-  const view = () => new DataView(lzma.HEAPU8.buffer, stream, STREAM_SIZE);
-  lzma.HEAPU8.fill(0, stream, out);
-  lzma.HEAPU8.set(input, out + OUT_BLOCK);
+  // Memory may grow with every call, which makes new buffers of it.
+  const bytes = () => new Uint8Array(lzma.memory.buffer);
+  const view = () => new DataView(lzma.memory.buffer, stream, STREAM_SIZE);
+  bytes().fill(0, stream, out);
+  bytes().set(input, out + OUT_BLOCK);
   try {
     let code = options.begin(stream);
     view().setUint32(NEXT_IN, out + OUT_BLOCK, true);
@@ -69,17 +109,17 @@ function run(
     while (code === LZMA_OK) {
       view().setUint32(NEXT_OUT, out, true);
       view().setUint32(AVAILABLE_OUT, OUT_BLOCK, true);
-      code = lzma._lzma_code(stream, LZMA_FINISH);
+      code = lzma.code(stream, LZMA_FINISH);
       const produced = OUT_BLOCK - view().getUint32(AVAILABLE_OUT, true);
       total += produced;
       if (total > options.limit) throw new RangeError("Cannot decompress: too large");
-      blocks.push(lzma.HEAPU8.slice(out, out + produced));
+      blocks.push(bytes().slice(out, out + produced));
     }
     if (code !== LZMA_STREAM_END) throw new LzmaFault(code);
     return join(blocks, total);
   } finally {
-    lzma._lzma_end(stream);
-    lzma._free(stream);
+    lzma.end(stream);
+    lzma.free(stream);
   }
 }
 
@@ -97,7 +137,7 @@ function join(blocks: readonly Uint8Array[], total: number): Uint8Array {
 function encode(lzma: Liblzma, plain: Uint8Array, preset: number): Uint8Array {
   try {
     return run(lzma, plain, {
-      begin: (stream) => lzma._lzma_easy_encoder(stream, preset, CHECK_NONE),
+      begin: (stream) => lzma.easyEncoder(stream, preset, CHECK_NONE),
       limit: Infinity,
     });
   } catch (error) {
@@ -118,7 +158,7 @@ export function lzmaDecompress(packed: Uint8Array, limit: number): Uint8Array | 
   return whenLoaded((lzma) => {
     try {
       return run(lzma, packed, {
-        begin: (stream) => lzma._lzma_stream_decoder(stream, DECODER_MEMORY, 0),
+        begin: (stream) => lzma.streamDecoder(stream, DECODER_MEMORY, 0),
         limit,
       });
     } catch (cause) {

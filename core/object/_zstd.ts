@@ -4,6 +4,7 @@
  * Frame header: RFC 8878, 3.1.1.1.
  */
 import * as zlib from "node:zlib";
+import { plainBytes } from "../bytes/mod.ts";
 import { IntegrityError } from "../errors.ts";
 
 interface Zstd {
@@ -27,8 +28,9 @@ function nativeZstd(): Zstd | null {
   if (!zstdCompressSync || !zstdDecompressSync || levelKey === undefined) return null;
   const zstd: Zstd = {
     compress: (plain, level) =>
-      zstdCompressSync(plain, { pledgedSrcSize: plain.length, params: { [levelKey]: level } }),
-    decompress: (frame, size) => zstdDecompressSync(frame, { maxOutputLength: Math.max(size, 1) }),
+      plainBytes(zstdCompressSync(plain, { pledgedSrcSize: plain.length, params: { [levelKey]: level } })),
+    decompress: (frame, size) =>
+      plainBytes(zstdDecompressSync(frame, { maxOutputLength: Math.max(size, 1) })),
   };
   // Some versions have zstd but do not take the size, without which borg cannot read the frame.
   const sample = new Uint8Array(300);

@@ -10,6 +10,7 @@
  */
 import { deflateSync, inflateSync } from "node:zlib";
 import type { Accel, Lz4Block } from "../crypto/mod.ts";
+import { plainBytes } from "../bytes/mod.ts";
 import { IntegrityError } from "../errors.ts";
 import type { Compression } from "./compression_spec.ts";
 import { decodeLz4Block, encodeLz4Block, lz4Bound, lz4PlainSize } from "./_lz4_block.ts";
@@ -75,7 +76,7 @@ export class Compressor {
       case "lz4":
         return this.#compressLz4(plain);
       case "zlib":
-        return deflateSync(plain, { level: compression.level });
+        return plainBytes(deflateSync(plain, { level: compression.level }));
       case "zstd":
         return this.#marked(ZSTD, plain, zstdCompress(plain, compression.level));
       case "lzma":
@@ -206,7 +207,7 @@ export class Compressor {
 
 function inflate(payload: Uint8Array): Uint8Array {
   try {
-    return inflateSync(payload, { maxOutputLength: MAX_PLAIN_SIZE });
+    return plainBytes(inflateSync(payload, { maxOutputLength: MAX_PLAIN_SIZE }));
   } catch (cause) {
     const tooLarge = (cause as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE";
     throw broken(tooLarge ? "it would become too large" : "the zlib data is damaged", { cause });

@@ -37,7 +37,12 @@ Deno.test("createAesCtr() agrees with a portable twin at all lengths, also where
   const random = seededBytes(7);
   const key = random(32);
   const ciphers = [null, borrowAccel()].map((accel) => createAesCtr(key, accel));
-  const counters = ["00".repeat(16), "00".repeat(8) + "ff".repeat(8), "00".repeat(12) + "fffffffe", "ff".repeat(16)];
+  const counters = [
+    "00".repeat(16),
+    "00".repeat(8) + "ff".repeat(8),
+    "00".repeat(12) + "fffffffe",
+    "ff".repeat(16),
+  ];
   for (const length of [...Array(70).keys(), 1023, 1024, 4097, 300_001]) {
     const data = random(length);
     for (const counter of counters.map(bytesOfHex)) {

@@ -49,7 +49,9 @@ Deno.test("createHmacSha256() gives the digests of RFC 4231 with and without bor
   for (const accel of [null, borrowAccel()]) {
     const hashers = RFC_4231.map(([key]) => createHmacSha256(bytesOfHex(key), accel));
     for (let round = 0; round < 2; round++) {
-      RFC_4231.forEach(([, data, wanted], i) => assert.equal(digestHex(hashers[i]!, bytesOfHex(data)), wanted));
+      RFC_4231.forEach(([, data, wanted], i) =>
+        assert.equal(digestHex(hashers[i]!, bytesOfHex(data)), wanted)
+      );
     }
     for (const hasher of hashers) hasher.dispose();
   }

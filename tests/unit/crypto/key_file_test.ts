@@ -30,7 +30,9 @@ Deno.test("encodeKeyBlob() wraps base64 at 70 characters without a last newline"
 });
 
 Deno.test("encodeKeyBlob() sorts the outer map's keys and does not show the inner one", () => {
-  const outer = decodeMsgpack(Uint8Array.from(atob(blobOf("x").replaceAll("\n", "")), (c) => c.charCodeAt(0)));
+  const outer = decodeMsgpack(
+    Uint8Array.from(atob(blobOf("x").replaceAll("\n", "")), (c) => c.charCodeAt(0)),
+  );
   assert.ok(outer instanceof Map);
   assert.deepEqual([...outer.keys()], ["algorithm", "data", "hash", "iterations", "salt", "version"]);
   assert.ok(!hexOfBytes(outer.get("data") as Uint8Array).includes(hexOfBytes(fields.encKey)));
@@ -59,7 +61,9 @@ Deno.test("decodeKeyBlob() refuses or fails to unlock every truncation and every
       return false;
     }
   };
-  for (let length = 0; length < blob.length; length++) assert.ok(!survives(blob.slice(0, length)), `length ${length}`);
+  for (let length = 0; length < blob.length; length++) {
+    assert.ok(!survives(blob.slice(0, length)), `length ${length}`);
+  }
   const packed = Uint8Array.from(atob(blob.replaceAll("\n", "")), (c) => c.charCodeAt(0));
   for (let at = 0; at < packed.length; at++) {
     const damaged = packed.slice();

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { deflateSync } from "node:zlib";
+import { deflateSync, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { IntegrityError } from "../../../core/errors.ts";
 import { Compressor, MAX_PLAIN_SIZE, parseCompression } from "../../../core/object/mod.ts";
+import { resetLzma } from "../../../core/object/_lzma.ts";
 import { paddingSize } from "../../../core/object/_obfuscate.ts";
 import { frameContentSize, resetZstd, useWasmZstd } from "../../../core/object/_zstd.ts";
 import { encodeLz4Block } from "../../../core/object/_lz4_block.ts";
@@ -78,7 +79,9 @@ Deno.test("Compressor handles chunks of 8 MiB", async () => {
   const large = new Uint8Array(1 << 23);
   for (let at = 0; at < large.length; at += plain.length) large.set(plain, at);
   for (const accel of [null, borrowAccel()]) {
-    for (const spec of ["none", "lz4", "zstd,1", "zlib,1"]) await roundTrip(newCompressor(accel), large, spec);
+    for (const spec of ["none", "lz4", "zstd,1", "zlib,1"]) {
+      await roundTrip(newCompressor(accel), large, spec);
+    }
   }
 });
 
@@ -94,7 +97,9 @@ Deno.test("Compressor marks payloads as borg does and stores as none what does n
   assert.equal(await head(text, "zstd"), "0300");
   assert.equal(await head(text, "obfuscate,1,lz4"), "0400");
   assert.equal(await head(text, "zlib"), "789c");
-  for (const spec of ["lz4", "lzma", "zstd", "auto,lzma", "auto,lz4"]) assert.equal(await head(noise, spec), "0000");
+  for (const spec of ["lz4", "lzma", "zstd", "auto,lzma", "auto,lz4"]) {
+    assert.equal(await head(noise, spec), "0000");
+  }
   assert.equal(await head(noise, "zlib"), "789c");
   assert.equal(await head(new Uint8Array(0), "lz4"), "0000");
 });
@@ -129,7 +134,9 @@ Deno.test("Compressor answers without a promise once the code is loaded", async 
 Deno.test("Compressor keeps apart two results of which one had to wait for code", async () => {
   const compressor = newCompressor();
   const noise = seededBytes(43)(3000);
+  resetLzma();
   const waiting = compressor.compress(noise, parseCompression("lzma,1"));
+  assert.ok(waiting instanceof Promise);
   const kept = Promise.resolve(waiting).then((payload) => payload.slice());
   compressor.compress(seededBytes(44)(3000), parseCompression("none"));
   assert.deepEqual(new Uint8Array(await compressor.decompress(await kept)), noise);
@@ -241,4 +248,11 @@ Deno.test("paddingSize() follows borg's schemes", () => {
   assert.deepEqual([0, 1, 2, 3, 8, 9, 10, 1000, 1025].map((n) => paddingSize(n, 250, () => 0)), [
     ...[0, 0, 0, 0, 0, 1, 0, 24, 63],
   ]);
+});
+
+Deno.test("the embedded liblzma is the one of the npm package", async () => {
+  const { packagedLiblzma } = await import("../../../scripts/embed_liblzma.ts");
+  const { LIBLZMA_WASM_GZ } = await import("../../../core/object/_liblzma_wasm.ts");
+  const embedded = gunzipSync(Uint8Array.from(atob(LIBLZMA_WASM_GZ), (c) => c.charCodeAt(0)));
+  assert.deepEqual(new Uint8Array(embedded), new Uint8Array(await packagedLiblzma()));
 });
