@@ -139,6 +139,7 @@ export class CompactRun {
     this.transaction = writer.commit(options);
     hints.know(this.transaction);
     hints.addFreeable(this.transaction, HEADER_BYTES);
+    const folders = new Map<string, number>();
     for (const segment of this.#unused) {
       const left = hints.segments.get(segment);
       if (left !== 0) this.#warnCount(segment, left);
@@ -146,7 +147,10 @@ export class CompactRun {
       reader.forget(segment);
       dir.remove(segment);
       hints.drop(segment);
+      folders.set(dir.folder(segment), segment);
     }
+    // A later compaction drops the DELETEs of objects whose PUTs went here: these files must not come back after a crash.
+    for (const segment of folders.values()) dir.syncFolder(segment);
     this.#unused = [];
   }
 

@@ -155,8 +155,8 @@ export class Lock {
       for (;;) {
         renamed = this.#tryRename(temporary);
         if (renamed || files.exists(this.#name)) return;
-        this.#removeStale();
-        await this.#pause(deadline);
+        // Where a dead process was in the way, the next attempt need not wait.
+        if (!this.#removeStale()) await this.#pause(deadline);
       }
     } finally {
       if (!renamed) this.#removeQuietly(inTemporary, temporary);
@@ -173,37 +173,38 @@ export class Lock {
     }
   }
 
-  /** Removes the exclusive lock if every process named in it is known to be dead. */
-  #removeStale(): void {
+  /** Removes the exclusive lock if every process named in it is known to be dead; true if it is gone. */
+  #removeStale(): boolean {
     const { files } = this.env;
     let names: string[];
     try {
       names = files.readDir(this.#folder);
     } catch (error) {
-      if (error instanceof OsError) return;
+      if (error instanceof OsError) return false;
       throw error;
     }
     for (const name of names) {
       const owner = parseOwner(name);
       if (!owner) {
-        return this.#complain("ERROR", `Cannot understand the lock file ${name} in ${this.#folder}`);
+        return this.#complain(`Cannot understand the lock file ${name} in ${this.#folder}`);
       }
-      if (this.#roster.isAlive(owner)) return;
+      if (this.#roster.isAlive(owner)) return false;
       try {
         files.unlink(`${this.#folder}/${name}`);
       } catch (error) {
         if (!(error instanceof OsError)) throw error;
-        return this.#complain("ERROR", `Cannot remove the stale lock ${name}: ${error.message}`);
+        return this.#complain(`Cannot remove the stale lock ${name}: ${error.message}`);
       }
       log(this.env.reporter, "WARNING", `Removed the stale lock ${name}: its process lives no more`);
     }
     this.#removeQuietly(null, this.#folder);
+    return !files.exists(this.#folder);
   }
 
-  #complain(level: "ERROR" | "WARNING", message: string): void {
-    if (this.#complained) return;
+  #complain(message: string): false {
+    if (!this.#complained) log(this.env.reporter, "ERROR", message);
     this.#complained = true;
-    log(this.env.reporter, level, message);
+    return false;
   }
 
   #removeFolder(): void {
