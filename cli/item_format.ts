@@ -143,9 +143,9 @@ export class ItemFormat {
       case "gid":
         return item.gid;
       case "user":
-        return item.user || String(item.uid);
+        return item.user || item.uid;
       case "group":
-        return item.group || String(item.gid);
+        return item.group || item.gid;
       case "path":
         return printable(item.path);
       case "bpath":

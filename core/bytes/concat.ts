@@ -10,3 +10,13 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   }
   return out;
 }
+
+/**
+ * The same memory as a plain Uint8Array. node's Buffer is one too, but its `slice` shares memory where ours copies, so no
+ * Buffer may leave the place where it was made.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

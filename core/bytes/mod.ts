@@ -2,7 +2,7 @@
 export { decodeText, encodeText, printable } from "./text.ts";
 export { decodeHex, encodeHex } from "./hex.ts";
 export { asChunkId, type ChunkId, equalBytes, hexOfId, ID_LENGTH, MANIFEST_ID } from "./chunk_id.ts";
-export { concatBytes } from "./concat.ts";
+export { concatBytes, plainBytes } from "./concat.ts";
 export {
   decodeMsgpack,
   encodeMsgpack,

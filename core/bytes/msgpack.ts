@@ -4,6 +4,7 @@
  * text keys or integer keys). Maps are encoded in the order given; {@link sortedMap} gives borg's canonical order.
  * No library writes this dialect byte for byte (they write bin or str8), and chunk ids depend on the bytes.
  */
+import { plainBytes } from "./concat.ts";
 import { decodeText, encodeText } from "./text.ts";
 
 /** What can be encoded. Strings are encoded as raw UTF-8 with surrogate escapes. `number` must be an integer or is a double. */
@@ -275,7 +276,10 @@ export class MsgpackReader {
   position = 0;
   readonly #view: DataView;
 
-  constructor(readonly buffer: Uint8Array, readonly views = false) {
+  readonly buffer: Uint8Array;
+
+  constructor(buffer: Uint8Array, readonly views = false) {
+    this.buffer = plainBytes(buffer);
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import {
   decodeMsgpack,
@@ -133,6 +134,13 @@ Deno.test("decodeMsgpack() answers any bytes with a value or a MsgpackError", ()
       assert.ok(error instanceof MsgpackError, String(error));
     }
   }));
+});
+
+Deno.test("decodeMsgpack() copies raw values even out of a Buffer", () => {
+  const source = Buffer.from(encodeMsgpack(["abc"]));
+  const [value] = decodeMsgpack(source) as Uint8Array[];
+  source.fill(0);
+  assert.equal(encodeHex(value!), "616263");
 });
 
 Deno.test("decodeMsgpack() refuses forged lengths without allocating for them", () => {
