@@ -3,7 +3,7 @@
  * `create` needs of the repository, so no reference counts are loaded before a backup starts (design).
  */
 import type { ChunksIndex } from "../local/mod.ts";
-import type { Compression, ObjectCodec } from "../object/mod.ts";
+import { type Compression, type ObjectCodec, type SealedChunk, SealPool } from "../object/mod.ts";
 import type { Awaitable, StoreDeleter } from "../store/store.ts";
 import type { ChunkId } from "../bytes/mod.ts";
 import type { ChunkEntry } from "./item.ts";
@@ -13,38 +13,41 @@ export class ChunkSink {
   /** Ids put since {@link startUndo}; null when nobody wants to undo. */
   #undo: ChunkId[] | null = null;
 
+  readonly #pool: SealPool;
+
   /** `seen` starts empty or prefilled; it learns of every chunk that passes. */
   constructor(
     private readonly store: StoreDeleter,
-    private readonly codec: ObjectCodec,
-    private readonly compression: Compression,
+    codec: ObjectCodec,
+    compression: Compression,
     private readonly seen: ChunksIndex,
-  ) {}
+  ) {
+    this.#pool = new SealPool(codec, { compression, isKnown: (id, size) => this.#isKnown(id, size) });
+  }
 
   /** Stores `plain` unless the repository has it. `plain` may be reused when the result is there. */
   add(plain: Uint8Array, stats: Stats): Awaitable<ChunkEntry> {
-    const id = this.codec.idOf(plain);
-    const known = this.seen.csize(id);
-    if (known >= 0) return this.#count(id, plain.length, known, false, stats);
+    const sealed = this.#pool.submit(plain);
+    return sealed instanceof Promise
+      ? sealed.then((chunk) => this.#keep(chunk, stats))
+      : this.#keep(sealed, stats);
+  }
+
+  #isKnown(id: ChunkId, size: number): Awaitable<boolean> {
+    if (this.seen.has(id)) return true;
+    const learn = (storedSize: number): boolean => {
+      if (storedSize >= 0) this.seen.add(id, size, storedSize);
+      return storedSize >= 0;
+    };
     const stored = this.store.storedSize(id);
-    if (typeof stored !== "number") return stored.then((csize) => this.#addUnseen(id, plain, csize, stats));
-    return this.#addUnseen(id, plain, stored, stats);
+    return typeof stored === "number" ? learn(stored) : stored.then(learn);
   }
 
-  #addUnseen(id: ChunkId, plain: Uint8Array, storedSize: number, stats: Stats): Awaitable<ChunkEntry> {
-    if (storedSize >= 0) {
-      this.seen.add(id, plain.length, storedSize);
-      return this.#count(id, plain.length, storedSize, false, stats);
-    }
-    const size = plain.length;
-    const sealed = this.codec.seal(plain, this.compression);
-    if (sealed instanceof Promise) return sealed.then((data) => this.#put(id, size, data, stats));
-    return this.#put(id, size, sealed, stats);
-  }
-
-  #put(id: ChunkId, size: number, sealed: Uint8Array, stats: Stats): Awaitable<ChunkEntry> {
-    const csize = sealed.length;
-    const wait = this.store.put(id, sealed);
+  #keep(chunk: SealedChunk, stats: Stats): Awaitable<ChunkEntry> {
+    const { id, size, stored } = chunk;
+    if (stored === null) return this.#count(id, size, this.seen.csize(id), false, stats);
+    const csize = stored.length;
+    const wait = this.store.put(id, stored);
     this.seen.add(id, size, csize);
     this.#undo?.push(id);
     if (wait) return wait.then(() => this.#count(id, size, csize, true, stats));

@@ -23,8 +23,11 @@ export interface SealedChunk {
 
 export interface SealPoolOptions {
   compression: Compression;
-  /** Whether the repository has this chunk, or it was submitted before. Asked once per chunk, in order. */
-  isKnown(id: ChunkId): boolean;
+  /**
+   * Whether the repository has this chunk, or it was submitted before. Asked once per chunk, in order; a promise only where
+   * the repository is remote and has to be asked.
+   */
+  isKnown(id: ChunkId, size: number): Awaitable<boolean>;
 }
 
 export class SealPool {
@@ -35,11 +38,20 @@ export class SealPool {
   /** Seals one chunk. `plain` may be reused once the answer is there. The answer keeps `stored` valid for good. */
   submit(plain: Uint8Array): Awaitable<SealedChunk> {
     const id = this.codec.idOf(plain);
+    const known = this.options.isKnown(id, plain.length);
+    if (typeof known === "boolean") return this.#seal(id, plain, known);
+    return this.#track(known.then((known) => this.#seal(id, plain, known)));
+  }
+
+  #seal(id: ChunkId, plain: Uint8Array, known: boolean): Awaitable<SealedChunk> {
     const size = plain.length;
-    if (this.options.isKnown(id)) return { id, size, stored: null };
+    if (known) return { id, size, stored: null };
     const stored = this.codec.seal(plain, this.options.compression);
     if (!(stored instanceof Promise)) return { id, size, stored };
-    const chunk = stored.then((stored) => ({ id, size, stored }));
+    return this.#track(stored.then((stored) => ({ id, size, stored })));
+  }
+
+  #track(chunk: Promise<SealedChunk>): Promise<SealedChunk> {
     this.#waiting.add(chunk);
     const forget = () => void this.#waiting.delete(chunk);
     chunk.then(forget, forget);
