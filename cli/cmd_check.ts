@@ -69,7 +69,7 @@ function validate(values: CheckValues): void {
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as CheckValues;
   validate(values);
-  if (values.repair) await confirmRepair(context);
+  if (values.repair) confirmRepair(context);
   await using session = await openStore(context, values.location, { exclusive: true });
   if (!values.archives_only) {
     const { ok } = await session.store.check({
@@ -82,7 +82,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   if (!values.repo_only && !await checkArchives(context, session, values)) context.reporter.countWarning();
 }
 
-async function confirmRepair(context: CommandContext): Promise<void> {
+function confirmRepair(context: CommandContext): void {
   const yes = askYes(context, {
     variable: "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING",
     message: `check --repair changes the repository. What it cannot mend is lost for good.

@@ -1,5 +1,5 @@
 /** `list`: the archives of a repository, or the contents of an archive. */
-import { Archive, type Item } from "../core/archive/mod.ts";
+import type { Archive, Item } from "../core/archive/mod.ts";
 import { allChunks, fetchContents } from "../core/archive/mod.ts";
 import { ArchiveFormat, DEFAULT_ARCHIVE_FORMAT } from "./archive_format.ts";
 import { selectArchives, SELECTION_OPTIONS, type SelectionValues } from "./archive_selection.ts";

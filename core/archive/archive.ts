@@ -1,6 +1,6 @@
 /** An existing archive: its metadata, verified, and its items. */
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { StoreReader } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
 import { ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, decodeArchiveMeta } from "./archive_meta.ts";

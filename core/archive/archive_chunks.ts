@@ -5,7 +5,7 @@
  */
 import type { ChunksIndex, ChunksIndexCache } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { StoreReader } from "../store/mod.ts";
 import { type ChunkId, hexOfId } from "../bytes/mod.ts";
 import type { Archive } from "./archive.ts";
 import { Archive as ArchiveClass } from "./archive.ts";

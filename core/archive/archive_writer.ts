@@ -5,7 +5,7 @@
  */
 import type { ChunkerParams } from "../chunk/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreDeleter } from "../store/store.ts";
+import type { StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
 import { AppError, ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";

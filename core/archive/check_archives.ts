@@ -5,7 +5,7 @@
  */
 import type { ChunksIndex } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreDeleter } from "../store/store.ts";
+import type { StoreDeleter } from "../store/mod.ts";
 import { asChunkId, type ChunkId, equalBytes, hexOfId, ID_LENGTH, MANIFEST_ID } from "../bytes/mod.ts";
 import { AppError, IntegrityError } from "../errors.ts";
 import { log, type Reporter } from "../report.ts";

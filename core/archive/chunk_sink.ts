@@ -4,7 +4,7 @@
  */
 import type { ChunksIndex } from "../local/mod.ts";
 import { type Compression, type ObjectCodec, type SealedChunk, SealPool } from "../object/mod.ts";
-import type { Awaitable, StoreDeleter } from "../store/store.ts";
+import type { Awaitable, StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
 import type { ChunkEntry } from "./item.ts";
 import type { Stats } from "./stats.ts";

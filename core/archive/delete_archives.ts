@@ -3,7 +3,7 @@
  * swept. A plan first, so that a dry run is the plan, printed.
  */
 import type { ChunksIndex } from "../local/mod.ts";
-import type { StoreDeleter } from "../store/store.ts";
+import type { StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
 import { allChunks, archiveChunks, type ChunkListContext } from "./archive_chunks.ts";

@@ -3,7 +3,7 @@
  * repository's trouble ends the work. Paths are the restorer's business: it never leaves the destination.
  */
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { StoreReader } from "../store/mod.ts";
 import { printable } from "../bytes/mod.ts";
 import { AppError, type WarningCode } from "../errors.ts";
 import type { Reporter } from "../report.ts";

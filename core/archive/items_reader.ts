@@ -3,7 +3,7 @@
  * batches, one per chunk, so that reading a million of them does not cost a promise each.
  */
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { StoreReader } from "../store/mod.ts";
 import {
   type ChunkId,
   concatBytes,

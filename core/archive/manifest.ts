@@ -3,7 +3,7 @@
  * manifest"). It names the archives, carries feature flags, and is authenticated by its TAM because an id cannot.
  */
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreReader, StoreWriter } from "../store/store.ts";
+import type { StoreReader, StoreWriter } from "../store/mod.ts";
 import {
   asChunkId,
   type ChunkId,

@@ -1,7 +1,7 @@
 /** Rebuilding a lost manifest: every object is looked at, those that are authentic archives are listed again. */
 import type { ChunksIndex } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreReader } from "../store/store.ts";
+import type { StoreReader } from "../store/mod.ts";
 import { decodeMsgpack, decodeText, encodeText, MsgpackError, type UnpackedMap } from "../bytes/mod.ts";
 import { AppError, IntegrityError } from "../errors.ts";
 import { log, type Reporter } from "../report.ts";

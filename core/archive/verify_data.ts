@@ -1,7 +1,7 @@
 /** `check --verify-data`: every object is fetched, authenticated, decrypted, decompressed and compared with its id. */
 import type { ChunksIndex } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
-import type { StoreDeleter } from "../store/store.ts";
+import type { StoreDeleter } from "../store/mod.ts";
 import { type ChunkId, equalBytes, hexOfId, MANIFEST_ID } from "../bytes/mod.ts";
 import { AppError, IntegrityError } from "../errors.ts";
 import { log, type Reporter } from "../report.ts";
