@@ -66,7 +66,15 @@ export function modeText(mode: number): string {
     triplet(mode >> 3 & 7, (mode & 0o2000) !== 0, "s") + triplet(mode & 7, (mode & 0o1000) !== 0, "t");
 }
 
-const toUs = (ns: bigint): number => Number(ns / 1000n);
+/**
+ * Microseconds as borg prints them: it computes seconds as a double and rounds that, so the last digit is what a double
+ * makes of it.
+ */
+function toUs(ns: bigint): number {
+  const seconds = Number(ns) / 1e9;
+  const whole = Math.trunc(seconds);
+  return whole * 1e6 + Math.round((seconds - whole) * 1e6);
+}
 
 export class ItemFormat {
   readonly #template: Template;
@@ -178,6 +186,7 @@ export class ItemFormat {
     const chunks = item.chunks ?? [];
     if (key === "size") return itemSize(item);
     if (key === "num_chunks") return chunks.length;
+    if (key === "csize" && (item.mode & 0o170000) === 0o120000) return itemSize(item);
     if (key === "csize") return chunks.reduce((sum, chunk) => sum + chunk.csize, 0);
     const own = new Map<string, number>();
     for (const chunk of chunks) own.set(hexOfId(chunk.id), (own.get(hexOfId(chunk.id)) ?? 0) + 1);

@@ -223,7 +223,7 @@ function decodeField(item: Item, key: ItemKey, value: Unpacked): void {
 /** Plain size of the contents in bytes: the stored size, or the sum of the chunks; 0 for what has no contents. */
 export function itemSize(item: Item): number {
   if (item.size !== undefined) return item.size;
-  if (item.source !== undefined && (item.mode & 0o170000) === 0o120000) return item.source.length;
+  if (item.source !== undefined && (item.mode & 0o170000) === 0o120000) return [...item.source].length;
   let size = 0;
   for (const chunk of item.chunks ?? []) size += chunk.size;
   return size;
