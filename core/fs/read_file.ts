@@ -29,6 +29,7 @@ export class FileReader {
   #path = "";
   #stat: Stat | null = null;
   #position = 0;
+  #dropsCache = true;
 
   constructor(options: FileReaderOptions) {
     this.#files = options.files;
@@ -54,6 +55,7 @@ export class FileReader {
       this.#path = path;
       this.#stat = stat;
       this.#position = 0;
+      this.#dropsCache = this.#files.isCached(fd, stat.size) !== true;
       return stat;
     } catch (error) {
       this.#files.close(fd);
@@ -74,8 +76,13 @@ export class FileReader {
     return got;
   }
 
-  /** A backup reads everything once: it shall not push out of memory what other programs use. */
+  /**
+   * A backup reads everything once: it shall not push out of memory what other programs use. What was there before stays
+   * (borg drops it too): another program uses it, and reading it from the disk again next time costs more than anything else
+   * about a small file.
+   */
   #forget(got: number): void {
+    if (!this.#dropsCache) return;
     const start = this.#position;
     this.#position += got;
     const end = this.#position - this.#position % PAGE_SIZE;

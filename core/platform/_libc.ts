@@ -1,7 +1,8 @@
 /**
  * The C library of Linux by FFI, for x86-64 and arm64, glibc and musl. Every function is declared with the integer and
  * pointer arguments that both architectures pass alike; variadic ones (open, syscall) take them in the same registers
- * (System V psABI 3.2.3 with no vector registers used, AAPCS64 without Apple's change). Sizes are `i32` where a call never
+ * (System V psABI 3.2.3 with no vector registers used, AAPCS64 without Apple's change). Calls that not every C library has go
+ * through `syscall`; the kernel looks at the lower half of their 32-bit arguments only. Sizes are `i32` where a call never
  * moves more than 2 GiB, because 64-bit results would make a BigInt per call.
  */
 
@@ -18,7 +19,8 @@ const SYMBOLS = {
   fdatasync: { parameters: ["i32"], result: "i32" },
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
-  syscall: { parameters: ["usize", "usize", "buffer", "usize"], result: "i32" },
+  getdents64: { name: "syscall", parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
+  cachestat: { name: "syscall", parameters: ["i32", "i32", "buffer", "buffer", "u32"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
   mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
@@ -46,12 +48,12 @@ const SYMBOLS = {
 export interface LinuxAbi {
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
-  readonly SYS_getdents64: bigint;
+  readonly SYS_getdents64: number;
 }
 
 const ABIS: Readonly<Record<string, LinuxAbi>> = {
-  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000, SYS_getdents64: 217n },
-  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000, SYS_getdents64: 61n },
+  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000, SYS_getdents64: 217 },
+  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000, SYS_getdents64: 61 },
 };
 
 // The same on both (asm-generic/fcntl.h, linux/fcntl.h).
@@ -71,6 +73,8 @@ export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
+/** The same number everywhere, as all calls since 2019 (Linux 6.5). */
+export const SYS_cachestat = 451;
 export const SEEK_END = 2;
 export const POSIX_FADV_DONTNEED = 4;
 

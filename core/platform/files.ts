@@ -89,6 +89,8 @@ export interface Files {
   syncDir(path: string): void;
   /** Tells the system that this range will not be needed again (posix_fadvise DONTNEED), where possible. */
   dropCache(fd: number, offset: number, length: number): void;
+  /** Whether at least half of a file of `size` bytes is in the page cache; null where the system does not tell. */
+  isCached(fd: number, size: number): boolean | null;
 
   readFile(path: string): Uint8Array;
   /** Creates or replaces; with `sync` the contents are durable afterwards (not the name: syncDir). */

@@ -26,6 +26,7 @@ import {
   openLibc,
   POSIX_FADV_DONTNEED,
   SEEK_END,
+  SYS_cachestat,
 } from "./_libc.ts";
 import { EINTR, EINVAL, EPERM, errnoSymbol, osError } from "./_errno.ts";
 import { cutLongPath, PATH_MAX, PathBuffer } from "./_path_buffer.ts";
@@ -38,13 +39,18 @@ import type { Files, OpenOptions, ReadDirOptions, Stat } from "./files.ts";
 /** Bytes of one getdents64 call: some thousand names. */
 const LIST_SIZE = 128 * 1024;
 // FFI takes 64-bit arguments as BigInt.
-const LIST_SIZE_64 = BigInt(LIST_SIZE);
 const PATH_MAX_64 = BigInt(PATH_MAX);
 /** Largest count of one read or write: Linux moves no more at once (read(2), MAX_RW_COUNT). */
 const MAX_COUNT = 0x7ffff000;
 /** sizeof(struct statvfs) on 64-bit glibc and musl; f_frsize lies at 8, f_bavail at 32. */
 const STATVFS_SIZE = 112;
 const EMPTY = new Uint8Array(1);
+/** struct cachestat_range: offset and length, where a length of 0 means up to the end (linux/mman.h). */
+const WHOLE_FILE = new Uint8Array(16);
+/** struct cachestat: five 64-bit counts of pages, the first those in the cache. */
+const CACHESTAT_SIZE = 40;
+/** Smallest page of both architectures; larger ones only make fewer files count as cached. */
+const PAGE_SIZE = 4096;
 
 export class LinuxFiles implements Files {
   readonly #libc: Libc;
@@ -56,6 +62,9 @@ export class LinuxFiles implements Files {
   readonly #list = new Uint8Array(LIST_SIZE);
   readonly #times = new Uint8Array(32);
   readonly #timesView = new DataView(this.#times.buffer);
+  readonly #cached = new Uint8Array(CACHESTAT_SIZE);
+  readonly #cachedView = new DataView(this.#cached.buffer);
+  #hasCachestat = true;
   #errno = 0;
 
   /** Throws TypeError where {@link openLibc} finds nothing. */
@@ -163,7 +172,7 @@ export class LinuxFiles implements Files {
       const list = new DirectoryList();
       for (;;) {
         let length;
-        do length = this.#c.syscall(SYS_getdents64, BigInt(fd), this.#list, LIST_SIZE_64); while (
+        do length = this.#c.getdents64(SYS_getdents64, fd, this.#list, LIST_SIZE); while (
           length < 0 && this.#interrupted()
         );
         if (length < 0) throw this.#error("readdir", path);
@@ -293,6 +302,17 @@ export class LinuxFiles implements Files {
   dropCache(fd: number, offset: number, length: number): void {
     // Only advice: a refusal changes nothing.
     this.#c.posix_fadvise(fd, BigInt(offset), BigInt(length), POSIX_FADV_DONTNEED);
+  }
+
+  isCached(fd: number, size: number): boolean | null {
+    if (!this.#hasCachestat) return null;
+    if (this.#c.cachestat(SYS_cachestat, fd, WHOLE_FILE, this.#cached, 0) < 0) {
+      this.#interrupted();
+      // Files of others are not told of (EPERM); a kernel before 6.5 need not be asked again.
+      if (errnoSymbol(this.#errno) === "ENOSYS") this.#hasCachestat = false;
+      return null;
+    }
+    return Number(this.#cachedView.getBigUint64(0, true)) * PAGE_SIZE * 2 >= size;
   }
 
   readFile(path: string): Uint8Array {

@@ -237,6 +237,10 @@ export class PortableFiles implements Files {
 
   dropCache(): void {}
 
+  isCached(): null {
+    return null;
+  }
+
   readFile(path: string): Uint8Array {
     return readWhole(this, path);
   }
