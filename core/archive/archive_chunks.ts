@@ -43,7 +43,7 @@ async function readChunks(context: ChunkListContext, archive: Archive): Promise<
   let n = 0;
   for await (const stored of context.store.getMany(ids)) {
     const id = ids[n++]!;
-    const plain = await context.codec.open(id, stored);
+    const plain = await context.codec.openView(id, stored);
     index.add(id, plain.length, stored.length);
     for (const object of stream.push(plain)) {
       if (!(object instanceof Map)) continue;

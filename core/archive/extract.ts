@@ -186,7 +186,9 @@ export class Extraction {
   }
 }
 
-/** The plain bytes of `chunks`, in order; a missing chunk is the repository's trouble. */
+/**
+ * The plain bytes of `chunks`, in order, each valid until the next is asked for; a missing chunk is the repository's trouble.
+ */
 export async function* fetchContents(
   store: StoreReader,
   codec: ObjectCodec,
@@ -195,7 +197,7 @@ export async function* fetchContents(
   let index = 0;
   for await (const stored of store.getMany(chunks.map((chunk) => chunk.id))) {
     const chunk = chunks[index++]!;
-    const data = await codec.open(chunk.id, stored);
+    const data = await codec.openView(chunk.id, stored);
     if (data.length !== chunk.size) {
       throw new AppError("IntegrityError", [
         `a chunk has ${data.length} bytes where the archive says ${chunk.size}`,

@@ -53,7 +53,7 @@ export async function* readItems(
   const stream = new ObjectStream();
   let index = 0;
   for await (const stored of store.getMany(ids)) {
-    const plain = await codec.open(ids[index++]!, stored);
+    const plain = await codec.openView(ids[index++]!, stored);
     yield decodeBatch(stream, plain);
   }
   if (stream.pending > 0) {

@@ -19,17 +19,21 @@ export async function verifyData(
   const { chunks, repair } = options;
   log(reporter, "INFO", "Starting cryptographic data integrity verification...");
   const total = chunks.count;
+  const ids: ChunkId[] = [];
+  for (const { id } of chunks.entries()) ids.push(id);
   const defect: ChunkId[] = [];
   let errors = 0;
-  let done = 0;
-  for (const { id } of chunks.entries()) {
+  const onEach = (done: number): void => {
     if (reporter.progress && done % 64 === 0) showProgress(reporter, done, total);
-    done++;
-    const error = await verifyOne(store, codec, id);
-    if (error === null) continue;
+  };
+  for (let done = 0; done < ids.length; done++) {
+    const failure = await verifyFrom(store, codec, ids.slice(done), (n) => onEach(done + n));
+    if (failure === null) break;
+    // Reading ended with the failure; it goes on behind it.
+    done += failure.position;
     errors++;
-    log(reporter, "ERROR", `chunk ${hexOfId(id)}: ${error.message}`);
-    if (error instanceof IntegrityError) defect.push(id);
+    log(reporter, "ERROR", `chunk ${hexOfId(ids[done]!)}: ${failure.error.message}`);
+    if (failure.error instanceof IntegrityError) defect.push(ids[done]!);
   }
   if (reporter.progress) showProgress(reporter, total, total, true);
   if (defect.length > 0 && !repair) {
@@ -42,7 +46,7 @@ export async function verifyData(
   if (repair) {
     for (const id of defect) {
       // A second reading may succeed where memory or a cable was at fault.
-      if (await verifyOne(store, codec, id) === null) continue;
+      if (await verifyFrom(store, codec, [id], () => {}) === null) continue;
       chunks.remove(id);
       await store.delete(id);
     }
@@ -55,12 +59,27 @@ export async function verifyData(
   return errors;
 }
 
-async function verifyOne(store: StoreDeleter, codec: ObjectCodec, id: ChunkId): Promise<AppError | null> {
+/** Id under which the codec verifies: the manifest has none of its own. */
+const verifiable = (id: ChunkId): ChunkId | null => equalBytes(id, MANIFEST_ID) ? null : id;
+
+/** Verifies objects in order, up to the first failure; null when all are right. `onEach` is called with each position. */
+async function verifyFrom(
+  store: StoreDeleter,
+  codec: ObjectCodec,
+  ids: readonly ChunkId[],
+  onEach: (position: number) => void,
+): Promise<{ position: number; error: AppError } | null> {
+  let position = 0;
   try {
-    await codec.open(equalBytes(id, MANIFEST_ID) ? null : id, await store.get(id));
+    for await (const stored of store.getMany(ids)) {
+      onEach(position);
+      const wait = codec.openView(verifiable(ids[position]!), stored);
+      if (wait instanceof Promise) await wait;
+      position++;
+    }
     return null;
   } catch (error) {
-    if (error instanceof AppError) return error;
+    if (error instanceof AppError) return { position, error };
     throw error;
   }
 }

@@ -61,6 +61,11 @@ export interface ObjectCodec {
    * fixed) it does not. Throws IntegrityError naming the id. Sync unless code has to be loaded.
    */
   open(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array>;
+  /**
+   * The same, but the plaintext may lie in `stored` or in the codec's working memory: valid until the next `open` or
+   * `openView`, for readers that are done with it by then.
+   */
+  openView(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array>;
   /** A document packed in canonical order with its authentication. */
   packAuthenticated(kind: TamContext, fields: Readonly<Record<string, Packable>>): Uint8Array;
   /**
@@ -161,10 +166,18 @@ class Codec implements ObjectCodec {
   }
 
   open(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array> {
+    return this.#open(id, stored, false);
+  }
+
+  openView(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array> {
+    return this.#open(id, stored, true);
+  }
+
+  #open(id: ChunkId | null, stored: Uint8Array, view: boolean): Awaitable<Uint8Array> {
     const payload = this.#payloadOf(id, stored);
     let plain: Awaitable<Uint8Array>;
     try {
-      plain = this.#compressor.decompress(payload);
+      plain = this.#compressor.decompress(payload, view);
     } catch (error) {
       throw this.#located(id, error);
     }

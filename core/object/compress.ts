@@ -149,14 +149,15 @@ export class Compressor {
   }
 
   /**
-   * The plaintext of `payload`, in a buffer of its own. Throws IntegrityError (DecompressionError) when the payload is
+   * The plaintext of `payload`, in a buffer of its own or, with `view`, perhaps in `payload` itself or in working memory that
+   * the next call uses again. Throws IntegrityError (DecompressionError) when the payload is
    * damaged, of an unknown algorithm, or would become larger than {@link MAX_PLAIN_SIZE}.
    */
-  decompress(payload: Uint8Array): Awaitable<Uint8Array> {
-    return this.#decompress(payload, 0);
+  decompress(payload: Uint8Array, view = false): Awaitable<Uint8Array> {
+    return this.#decompress(payload, 0, view);
   }
 
-  #decompress(payload: Uint8Array, depth: number): Awaitable<Uint8Array> {
+  #decompress(payload: Uint8Array, depth: number, view: boolean): Awaitable<Uint8Array> {
     if (payload.length < HEADER) throw broken("it is too short");
     const first = payload[0]!;
     if (payload[1] === 0 && first <= OBFUSCATE) {
@@ -164,15 +165,15 @@ export class Compressor {
       switch (first) {
         case NONE:
           if (data.length > MAX_PLAIN_SIZE) throw broken("it would become too large");
-          return data.slice();
+          return view ? data : data.slice();
         case LZ4:
-          return this.#decompressLz4(data);
+          return this.#decompressLz4(data, view);
         case LZMA:
           return lzmaDecompress(data, MAX_PLAIN_SIZE);
         case ZSTD:
           return zstdDecompress(data, MAX_PLAIN_SIZE);
         default:
-          return this.#unwrap(payload, depth + 1);
+          return this.#unwrap(payload, depth + 1, view);
       }
     }
     // RFC 1950, 2.2: method 8 (deflate), and the two bytes as one number are a multiple of 31.
@@ -180,7 +181,7 @@ export class Compressor {
     throw broken("its compression is not known");
   }
 
-  #unwrap(payload: Uint8Array, depth: number): Awaitable<Uint8Array> {
+  #unwrap(payload: Uint8Array, depth: number, view: boolean): Awaitable<Uint8Array> {
     if (depth > MAX_OBFUSCATION) throw broken("it is nested too deeply");
     if (payload.length < OBFUSCATE_HEADER) throw broken("it is too short");
     const size = new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getUint32(
@@ -188,13 +189,13 @@ export class Compressor {
       false,
     );
     if (size > payload.length - OBFUSCATE_HEADER) throw broken("a size inside of it is wrong");
-    return this.#decompress(payload.subarray(OBFUSCATE_HEADER, OBFUSCATE_HEADER + size), depth);
+    return this.#decompress(payload.subarray(OBFUSCATE_HEADER, OBFUSCATE_HEADER + size), depth, view);
   }
 
-  #decompressLz4(block: Uint8Array): Uint8Array {
+  #decompressLz4(block: Uint8Array, view: boolean): Uint8Array {
     if (this.#plain.length === 0) this.#plain = new Uint8Array(USUAL_PLAIN_SIZE);
     let length = this.#lz4.decompress(block, this.#plain);
-    if (length >= 0) return this.#plain.slice(0, length);
+    if (length >= 0) return view ? this.#plain.subarray(0, length) : this.#plain.slice(0, length);
     const size = lz4PlainSize(block);
     if (size > MAX_PLAIN_SIZE) throw broken("it would become too large");
     if (size <= this.#plain.length) throw broken("the lz4 data is damaged");

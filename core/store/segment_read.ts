@@ -57,6 +57,7 @@ export class SegmentReader {
   readonly #files: StoreFiles;
   /** Insertion order is order of last use. */
   readonly #open = new Map<number, number>();
+  #shared = NOTHING;
   #window = new Uint8Array(MIN_WINDOW_BYTES);
   #windowSegment = -1;
   #windowStart = 0;
@@ -67,13 +68,16 @@ export class SegmentReader {
     this.#files = dir.files;
   }
 
-  /** The data of the PUT at this place, a copy, after its checksum, tag and id were found right. */
-  get(segment: number, offset: number, id: Uint8Array): Uint8Array {
+  /**
+   * The data of the PUT at this place, a copy, after its checksum, tag and id were found right. With `shared` it is a view of
+   * memory that the next such call uses again.
+   */
+  get(segment: number, offset: number, id: Uint8Array, shared = false): Uint8Array {
     const have = this.#readWindow(segment, offset, ID_HEADER_BYTES);
     const at = offset - this.#windowStart;
     const window = this.#window;
     const size = this.#checkedPutSize(segment, offset, id, have);
-    const data = new Uint8Array(size - ID_HEADER_BYTES);
+    const data = shared ? this.#sharedBytes(size - ID_HEADER_BYTES) : new Uint8Array(size - ID_HEADER_BYTES);
     const inWindow = Math.min(have, size) - ID_HEADER_BYTES;
     data.set(window.subarray(at + ID_HEADER_BYTES, at + ID_HEADER_BYTES + inWindow));
     if (inWindow < data.length) {
@@ -86,6 +90,13 @@ export class SegmentReader {
       throw segmentDamaged(segment, offset, "the checksum does not fit");
     }
     return data;
+  }
+
+  #sharedBytes(length: number): Uint8Array {
+    if (this.#shared.length < length) {
+      this.#shared = new Uint8Array(Math.max(length, 2 * this.#shared.length));
+    }
+    return this.#shared.subarray(0, length);
   }
 
   /** Size of the PUT entry at this place; its checksum is not looked at, its tag and id are. */

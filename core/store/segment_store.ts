@@ -74,19 +74,23 @@ export class SegmentStore implements StoreDeleter {
   }
 
   get(id: ChunkId): Awaitable<Uint8Array> {
+    return this.#get(id, false);
+  }
+
+  #get(id: ChunkId, shared: boolean): Awaitable<Uint8Array> {
     const wait = this.#ready();
-    if (wait) return wait.then(() => this.get(id));
+    if (wait) return wait.then(() => this.#get(id, shared));
     const { index } = this.#state!;
     const slot = index.find(asChunkId(id));
     if (slot < 0) throw this.#notFound(id);
     const segment = index.segment(slot);
     const offset = index.offset(slot);
     this.#log.writer.flushFor(segment, offset);
-    return this.#log.reader.get(segment, offset, id);
+    return this.#log.reader.get(segment, offset, id, shared);
   }
 
   async *getMany(ids: Iterable<ChunkId>): AsyncGenerator<Uint8Array> {
-    for (const id of ids) yield await this.get(id);
+    for (const id of ids) yield await this.#get(id, true);
   }
 
   storedSize(id: ChunkId): Awaitable<number> {

@@ -27,7 +27,10 @@ export interface StoreReader {
    * entry's checksum, size or id does not fit.
    */
   get(id: ChunkId): Awaitable<Uint8Array>;
-  /** The same for many, in order; a remote store pipelines the requests. */
+  /**
+   * The same for many, in order; a remote store pipelines the requests. What is yielded is valid until the next is asked for:
+   * whoever keeps it copies it.
+   */
   getMany(ids: Iterable<ChunkId>): AsyncIterable<Uint8Array>;
   /**
    * Stored size in bytes (what `get` would return the length of) without reading the data, or -1 if there is no such

@@ -166,7 +166,7 @@ export function storeContract({ name, make }: StoreMaker): void {
     for (let n = 0; n < 20; n++) await store.put(idOf(n), dataOf(n, n * 10));
     const order = [7, 3, 3, 19, 0];
     const found: Uint8Array[] = [];
-    for await (const data of store.getMany(order.map(idOf))) found.push(data);
+    for await (const data of store.getMany(order.map(idOf))) found.push(data.slice());
     assert.deepEqual(found, order.map((n) => dataOf(n, n * 10)));
   });
 
