@@ -35,13 +35,17 @@ export class LockRoster {
   }
 
   add(kind: LockKind): void {
-    this.#modify(kind, (owners) => [...owners.filter((owner) => !same(owner, this.owner)), this.owner]);
+    const roster = this.#load();
+    roster[kind] = [...(roster[kind] ?? []).filter((owner) => !same(owner, this.owner)), this.owner];
+    this.#save(roster);
   }
 
-  /** Takes us out; the file goes with the last entry. */
+  /** Takes us out; the file goes with the last entry, which needs no space on a full disk. */
   remove(kind: LockKind): void {
-    const roster = this.#modify(kind, (owners) => owners.filter((owner) => !same(owner, this.owner)));
+    const roster = this.#load();
+    roster[kind] = (roster[kind] ?? []).filter((owner) => !same(owner, this.owner));
     if (KINDS.every((each) => !roster[each]?.length)) this.destroy();
+    else this.#save(roster);
   }
 
   destroy(): void {
@@ -53,16 +57,22 @@ export class LockRoster {
     return host !== this.env.hostId || thread !== 0 || this.env.isProcessAlive(pid);
   }
 
-  #modify(kind: LockKind, change: (owners: LockOwner[]) => LockOwner[]): Roster {
-    const roster = this.#load();
-    roster[kind] = change(roster[kind] ?? []);
+  #save(roster: Roster): void {
     // JSON as Python writes and reads it in any locale: plain ASCII.
     const text = JSON.stringify(roster).replace(
       /[\u007f-\uffff]/g,
       (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
     );
-    this.env.files.writeFile(this.path, encodeText(text));
-    return roster;
+    // Not in place: a disk that is full in the middle of it would take the locks of others away.
+    const { files } = this.env;
+    const temporary = `${this.path}.tmp`;
+    try {
+      files.writeFile(temporary, encodeText(text));
+      files.rename(temporary, this.path);
+    } catch (error) {
+      removeIfThere(files, temporary);
+      throw error;
+    }
   }
 
   #load(): Roster {

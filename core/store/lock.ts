@@ -77,15 +77,29 @@ export class Lock {
     this.#held = "shared";
   }
 
-  /** Gives the lock back; nothing happens if it is not held. Throws NotMyLock or NotLocked where it was broken. */
+  /**
+   * Gives the lock back; nothing happens if it is not held. Throws NotMyLock or NotLocked where it was broken. Where the
+   * lock's files cannot be written (a full disk) that is a warning: what stays behind is stale once this process ends.
+   */
   async release(): Promise<void> {
     const held = this.#held;
     this.#held = "no";
-    if (held === "exclusive") {
+    try {
+      if (held === "exclusive") this.#releaseExclusive();
+      else if (held === "shared") await this.#brieflyExclusive(() => this.#roster.remove("shared"));
+    } catch (error) {
+      const cannotWrite = error instanceof OsError ||
+        (error instanceof LockError && error.code === "LockFailed");
+      if (!cannotWrite) throw error;
+      log(this.env.reporter, "WARNING", `Cannot give back the lock ${this.#folder}: ${error.message}`);
+    }
+  }
+
+  #releaseExclusive(): void {
+    try {
       this.#roster.remove("exclusive");
+    } finally {
       this.#removeFolder();
-    } else if (held === "shared") {
-      await this.#brieflyExclusive(() => this.#roster.remove("shared"));
     }
   }
 
