@@ -14,6 +14,8 @@ import { makeSource } from "./create_source.ts";
 import { formatDuration } from "./format_size.ts";
 import { humanTime, jsonTime } from "./local_time.ts";
 import { canonicalPath } from "./location.ts";
+import { type FilesCacheChoice, openFilesCache, parseFilesCacheMode } from "./files_cache_mode.ts";
+import { sealWorkers } from "./seal_workers.ts";
 import { collectRules, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import {
   DASHES,
@@ -43,6 +45,10 @@ interface CreateValues extends PatternValues {
   atime: boolean;
   noctime: boolean;
   nobirthtime: boolean;
+  exclude_caches: boolean;
+  exclude_if_present: string[];
+  keep_exclude_tags: boolean;
+  files_cache: FilesCacheChoice;
   comment: string;
   timestamp: string | undefined;
   checkpoint_interval: number;
@@ -63,7 +69,7 @@ already is not stored again, so a second backup takes little time and space.
 The archive's name may have placeholders: {hostname} {fqdn} {user} {now} {utcnow} {pid} {uuid4}; {now:%Y-%m-%d} takes a
 strftime pattern. Files that cannot be read are reported and left out, and the exit code is 1.
 
-Status letters of --list: A added, d folder, s symbolic link, h further name of a file, f FIFO, c and b devices,
+Status letters of --list: A added, M modified, U unchanged, d folder, s symbolic link, h further name of a file, f FIFO, c and b devices,
 C changed while it was read, E could not be read, x excluded, - dry run.`,
   options: [
     { flags: ["-n", "--dry-run"], name: "dry_run", help: "show what would be done, but store nothing" },
@@ -78,6 +84,26 @@ C changed while it was read, E could not be read, x excluded, - dry run.`,
     },
     { flags: ["--json"], name: "json", help: "print statistics as JSON" },
     ...PATTERN_OPTIONS,
+    {
+      flags: ["--exclude-caches"],
+      name: "exclude_caches",
+      group: "include and exclude",
+      help: "leave out folders that hold a CACHEDIR.TAG file",
+    },
+    {
+      flags: ["--exclude-if-present"],
+      name: "exclude_if_present",
+      metavar: "NAME",
+      repeat: "append",
+      group: "include and exclude",
+      help: "leave out folders that hold something of this name",
+    },
+    {
+      flags: ["--keep-exclude-tags", "--keep-tag-files"],
+      name: "keep_exclude_tags",
+      group: "include and exclude",
+      help: "of folders left out by the two options above, keep the folder and the mark",
+    },
     {
       flags: ["-x", "--one-file-system"],
       name: "one_file_system",
@@ -99,6 +125,17 @@ C changed while it was read, E could not be read, x excluded, - dry run.`,
       name: "nobirthtime",
       group: fsGroup,
       help: "do not store the time of creation",
+    },
+    {
+      flags: ["--files-cache"],
+      name: "files_cache",
+      metavar: "MODE",
+      parse: parseFilesCacheMode,
+      default: parseFilesCacheMode("ctime,size,inode"),
+      group: fsGroup,
+      help:
+        "by what an unchanged file is known: ctime or mtime, with size and inode; rechunk reads all files again; " +
+        "disabled does without the cache (default: ctime,size,inode)",
     },
     {
       flags: ["--comment"],
@@ -166,7 +203,14 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   });
   const { location } = session;
   log(context.reporter, "INFO", `Creating archive at "${location.processed}"`);
-  const source = makeSource(context, session, { ...values, paths, rules: rules.rules });
+  const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
+  const source = makeSource(context, session, {
+    ...values,
+    paths,
+    rules: rules.rules,
+    cache,
+    rechunk: values.files_cache.rechunk,
+  });
   if (values.dry_run) return dryRun(context, source);
 
   const backup = prepare(context, session, values, source, timestampUs);
@@ -181,6 +225,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     backup.dispose();
   }
   await session.afterCommit();
+  cache?.save();
   context.reporter.finish();
   if (values.stats || values.quick_stats || values.json) {
     await printStats(context, session, values, backup.writer);
@@ -196,7 +241,10 @@ function prepare(
 ): { writer: ArchiveWriter; work: Backup; dispose: () => void } {
   const { store, codec, manifest, location } = session;
   const seen = new ChunksIndex();
-  const sink = new ChunkSink(store, codec, values.compression, seen);
+  const sink = new ChunkSink(store, codec, seen, {
+    compression: values.compression,
+    spawner: sealWorkers(context),
+  });
   const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
     name: location.archive!,
     comment: session.fill(values.comment),
@@ -218,6 +266,7 @@ function prepare(
     writer,
     work,
     dispose: () => {
+      sink.dispose();
       chunker.dispose();
       seen.dispose();
     },

@@ -7,11 +7,13 @@ import {
   readSourceLink,
   type Rule,
   SourceError,
+  tagsOf,
   Walker,
   warningOf,
 } from "../core/fs/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import { OsError } from "../core/errors.ts";
+import type { FilesCache } from "../core/local/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { Session } from "./session.ts";
 
@@ -22,6 +24,13 @@ export interface SourceOptions {
   numeric_ids: boolean;
   atime: boolean;
   noctime: boolean;
+  exclude_caches: boolean;
+  exclude_if_present: string[];
+  keep_exclude_tags: boolean;
+  /** null: files are always read. */
+  cache: FilesCache | null;
+  /** The cache is written, but not asked. */
+  rechunk: boolean;
 }
 
 export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
@@ -32,6 +41,16 @@ export function makeSource(context: CommandContext, session: Session, options: S
     roots: options.paths,
     oneFileSystem: options.one_file_system,
     ...(options.rules.length > 0 ? { matcher: (path: string) => matcher.match(path) } : {}),
+    ...(options.exclude_caches || options.exclude_if_present.length > 0
+      ? {
+        tagsOf: (folder: string) =>
+          tagsOf(files, folder, {
+            excludeCaches: options.exclude_caches,
+            ifPresent: options.exclude_if_present,
+          }),
+        keepTags: options.keep_exclude_tags,
+      }
+      : {}),
     // Backing up the repository into itself would never end well.
     skip: inodesOf(context, [session.location.path, session.cacheDir]),
     onError: (path, error) => {
@@ -53,6 +72,16 @@ export function makeSource(context: CommandContext, session: Session, options: S
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
     readLink: (path) => readSourceLink(files, path),
     warningOf,
+    ...(options.cache === null ? {} : { cache: cacheByPath(options.cache, context.cwd, options.rechunk) }),
+  };
+}
+
+/** The files cache knows absolute paths: a backup of "." from two folders is two different things. */
+function cacheByPath(cache: FilesCache, cwd: string, rechunk: boolean): NonNullable<Source["cache"]> {
+  const absolute = (path: string): string => path.startsWith("/") ? path : `${cwd}/${path}`;
+  return {
+    lookup: (path, stat) => rechunk ? null : cache.lookup(absolute(path), stat),
+    remember: (path, stat, chunks) => cache.remember(absolute(path), stat, chunks),
   };
 }
 

@@ -3,7 +3,13 @@
  * `create` needs of the repository, so no reference counts are loaded before a backup starts (design).
  */
 import type { ChunksIndex } from "../local/mod.ts";
-import { type Compression, type ObjectCodec, type SealedChunk, SealPool } from "../object/mod.ts";
+import {
+  type Compression,
+  type ObjectCodec,
+  type SealedChunk,
+  SealPool,
+  type SealWorkerSpawner,
+} from "../object/mod.ts";
 import type { Awaitable, StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
 import type { ChunkEntry } from "./item.ts";
@@ -19,44 +25,71 @@ export class ChunkSink {
   constructor(
     private readonly store: StoreDeleter,
     codec: ObjectCodec,
-    compression: Compression,
     private readonly seen: ChunksIndex,
+    options: { compression: Compression; spawner?: SealWorkerSpawner | undefined },
   ) {
-    this.#pool = new SealPool(codec, { compression, isKnown: (id, size) => this.#isKnown(id, size) });
+    this.#pool = new SealPool(codec, {
+      ...options,
+      storedSize: (id, size) => this.#storedSize(id, size),
+      put: (id, size, stored) => this.#put(id, size, stored),
+    });
   }
 
-  /** Stores `plain` unless the repository has it. `plain` may be reused when the result is there. */
-  add(plain: Uint8Array, stats: Stats): Awaitable<ChunkEntry> {
-    const sealed = this.#pool.submit(plain);
-    return sealed instanceof Promise
-      ? sealed.then((chunk) => this.#keep(chunk, stats))
-      : this.#keep(sealed, stats);
+  /**
+   * Stores `plain` unless the repository has it. With `parallel` it may be reused when the call returns, but {@link room} must
+   * be asked before; else when the result is there.
+   */
+  add(plain: Uint8Array, stats: Stats, parallel = false): Awaitable<ChunkEntry> {
+    const sealed = this.#pool.submit(plain, parallel);
+    if (!(sealed instanceof Promise)) return count(sealed, stats);
+    const entry = sealed.then((chunk) => count(chunk, stats));
+    // Whoever asks for room, or for this entry, learns of a failure; nobody may be asking just now.
+    entry.catch(() => {});
+    return entry;
   }
 
-  #isKnown(id: ChunkId, size: number): Awaitable<boolean> {
-    if (this.seen.has(id)) return true;
-    const learn = (storedSize: number): boolean => {
-      if (storedSize >= 0) this.seen.add(id, size, storedSize);
-      return storedSize >= 0;
+  /** Waits until another parallel chunk is welcome. Throws the first failure of an earlier one. */
+  room(): void | Promise<void> {
+    return this.#pool.room();
+  }
+
+  /** Counts chunks that an unchanged file had before; false, and nothing counted, where the repository lacks one. */
+  reuse(chunks: readonly ChunkEntry[], stats: Stats): Awaitable<boolean> {
+    for (let i = 0; i < chunks.length; i++) {
+      const has = this.#has(chunks[i]!.id);
+      if (has === false) return false;
+      if (has !== true) return this.#reuseRemote(chunks, stats);
+    }
+    for (const { size, csize } of chunks) stats.addChunk(size, csize, false);
+    return true;
+  }
+
+  async #reuseRemote(chunks: readonly ChunkEntry[], stats: Stats): Promise<boolean> {
+    for (const { id } of chunks) if (!await this.#has(id)) return false;
+    for (const { size, csize } of chunks) stats.addChunk(size, csize, false);
+    return true;
+  }
+
+  #has(id: ChunkId): Awaitable<boolean> {
+    return this.seen.has(id) || this.store.has(id);
+  }
+
+  #storedSize(id: ChunkId, size: number): Awaitable<number> {
+    const seen = this.seen.csize(id);
+    if (seen >= 0) return seen;
+    const learn = (stored: number): number => {
+      if (stored >= 0) this.seen.add(id, size, stored);
+      return stored;
     };
     const stored = this.store.storedSize(id);
     return typeof stored === "number" ? learn(stored) : stored.then(learn);
   }
 
-  #keep(chunk: SealedChunk, stats: Stats): Awaitable<ChunkEntry> {
-    const { id, size, stored } = chunk;
-    if (stored === null) return this.#count(id, size, this.seen.csize(id), false, stats);
-    const csize = stored.length;
+  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
     const wait = this.store.put(id, stored);
-    this.seen.add(id, size, csize);
+    this.seen.add(id, size, stored.length);
     this.#undo?.push(id);
-    if (wait) return wait.then(() => this.#count(id, size, csize, true, stats));
-    return this.#count(id, size, csize, true, stats);
-  }
-
-  #count(id: ChunkId, size: number, csize: number, isNew: boolean, stats: Stats): ChunkEntry {
-    stats.addChunk(size, csize, isNew);
-    return { id, size, csize };
+    return wait;
   }
 
   /** Deletes a chunk that this run stored and that nothing refers to any more. */
@@ -79,6 +112,7 @@ export class ChunkSink {
    * archive, so they would be orphans that `check` complains about. Answers their stored size in bytes.
    */
   async undo(): Promise<number> {
+    await this.#pool.drain();
     let bytes = 0;
     for (const id of this.#undo ?? []) {
       bytes += Math.max(0, this.seen.csize(id));
@@ -87,4 +121,15 @@ export class ChunkSink {
     this.#undo = null;
     return bytes;
   }
+
+  /** Ends the worker threads. */
+  dispose(): void {
+    this.#pool.dispose();
+  }
+}
+
+function count(chunk: SealedChunk, stats: Stats): ChunkEntry {
+  const { id, size, csize } = chunk;
+  stats.addChunk(size, csize, chunk.isNew);
+  return { id, size, csize };
 }

@@ -5,6 +5,7 @@
 import type { Chunker } from "../chunk/mod.ts";
 import type { FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
 import type { Stat } from "../platform/mod.ts";
+import type { Awaitable } from "../store/mod.ts";
 import type { WarningCode } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import { printable } from "../bytes/mod.ts";
@@ -20,6 +21,11 @@ export interface Source {
   meta(archivePath: string, stat: Stat): ItemMeta;
   /** Throws the error of `isSourceError`. */
   readLink(path: string): string;
+  /** What earlier backups saw of a file at a path (as the walk has it); absent: every file is read. */
+  cache?: {
+    lookup(path: string, stat: Stat): ChunkEntry[] | "changed" | null;
+    remember(path: string, stat: Stat, chunks: readonly ChunkEntry[]): void;
+  };
   /** The warning that an error stands for, null where it is not about a source file. */
   warningOf(error: unknown): { code: WarningCode; message: string } | null;
 }
@@ -38,6 +44,9 @@ export interface BackupOptions {
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
+
+/** Files from this size on are sealed by worker threads, where there are some. */
+const PARALLEL_BYTES = 4 << 20;
 
 /** How long a signal may wait. */
 const BREATH_MS = 100;
@@ -153,6 +162,8 @@ export class Backup {
   }
 
   async #addFile(entry: WalkEntry): Promise<string> {
+    const unchanged = await this.#addUnchanged(entry);
+    if (unchanged !== null) return unchanged;
     const reader = this.source.reader;
     // The open file's own stat is what counts: the name may point elsewhere by now.
     const stat = reader.open(entry.path, entry.stat);
@@ -160,55 +171,95 @@ export class Backup {
       const item: Item = this.source.meta(entry.archivePath, stat);
       if (this.#linkTo(stat, item)) return await this.#add(item, "h");
       item.hardlink_master = stat.nlink > 1;
-      this.#status("A", entry.path);
-      await this.#addContents(item, entry.path);
+      this.#status(this.#cacheSaid === "changed" ? "M" : "A", entry.path);
+      const chunks = await this.#addContents(item, entry.path, stat.size);
       const changed = reader.changedSinceOpen();
-      this.writer.stats.files++;
-      await this.#add(item, "");
-      this.#rememberLink(stat, item);
+      if (!changed) this.source.cache?.remember(entry.path, stat, chunks);
+      await this.#addMaster(item, stat);
       return changed ? "C" : "";
     } finally {
       reader.close();
     }
   }
 
-  async #addContents(item: Item, path: string): Promise<void> {
-    const chunks: ChunkEntry[] = [];
+  async #addMaster(item: Item, stat: Stat): Promise<void> {
+    this.writer.stats.files++;
+    await this.#add(item, "");
+    this.#rememberLink(stat, item);
+  }
+
+  /** What the files cache said of the file at hand. */
+  #cacheSaid: "changed" | null = null;
+
+  /** Adds a file that the files cache knows to be unchanged, without opening it; null where it does not. */
+  async #addUnchanged(entry: WalkEntry): Promise<string | null> {
+    const { stat } = entry;
+    this.#cacheSaid = null;
+    if (!this.source.cache || (stat.nlink > 1 && this.#hardLinks.has(`${stat.dev}:${stat.ino}`))) return null;
+    const cached = this.source.cache.lookup(entry.path, stat);
+    if (cached === null || cached === "changed") {
+      this.#cacheSaid = cached;
+      return null;
+    }
+    const reused = this.sink.reuse(cached, this.writer.stats);
+    if (!(reused instanceof Promise ? await reused : reused)) {
+      // The repository lost a chunk, or another one stands in its place: the file is read.
+      this.#cacheSaid = "changed";
+      return null;
+    }
+    const item: Item = this.source.meta(entry.archivePath, stat);
+    item.hardlink_master = stat.nlink > 1;
+    item.chunks = cached;
+    item.size = stat.size;
+    this.#status("U", entry.path);
+    await this.#addMaster(item, stat);
+    return "";
+  }
+
+  /** Stores the contents and completes the item with them. */
+  async #addContents(item: Item, path: string, fileSize: number): Promise<readonly ChunkEntry[]> {
+    const added: Awaitable<ChunkEntry>[] = [];
     const read = (into: Uint8Array): number => this.source.reader.read(into);
+    const parallel = fileSize >= PARALLEL_BYTES;
     let size = 0;
     let inParts = 0;
     let part = 0;
     this.sink.startUndo();
     try {
       for (const chunk of this.chunker.chunk(read)) {
-        const added = this.sink.add(chunk, this.writer.stats);
-        const entry = added instanceof Promise ? await added : added;
-        chunks.push(entry);
-        size += entry.size;
+        size += chunk.length;
+        const entry = this.sink.add(chunk, this.writer.stats, parallel);
+        added.push(parallel || !(entry instanceof Promise) ? entry : await entry);
+        const room = parallel ? this.sink.room() : undefined;
+        if (room) await room;
         if (this.reporter.progress) this.#progress(path, false);
         const wait = this.#breathe();
         if (wait) await wait;
         if (this.#checkpointDue()) {
-          await this.#addPart(item, chunks.slice(inParts), ++part);
-          inParts = chunks.length;
+          await this.#addPart(item, await Promise.all(added.slice(inParts)), ++part);
+          inParts = added.length;
           this.sink.startUndo();
         }
       }
     } catch (error) {
-      if (this.source.warningOf(error)) await this.#undoFile(chunks);
+      if (this.source.warningOf(error)) await this.#undoFile(added);
       throw error;
     }
+    const chunks = parallel ? await Promise.all(added) : added as ChunkEntry[];
     this.sink.keep();
     if (part > 0 && inParts < chunks.length) await this.#addPart(item, chunks.slice(inParts), ++part);
     item.chunks = chunks;
     item.size = size;
     if (part > 0) this.#countParts(chunks, part);
+    return chunks;
   }
 
   /** The file is not going to be in the archive: neither shall its new chunks nor its sizes. */
-  async #undoFile(chunks: readonly ChunkEntry[]): Promise<void> {
+  async #undoFile(added: readonly Awaitable<ChunkEntry>[]): Promise<void> {
     const undone = await this.sink.undo();
-    for (const chunk of chunks) this.writer.stats.addChunk(-chunk.size, -chunk.csize, false);
+    for (const chunk of await Promise.all(added)) {
+      this.writer.stats.addChunk(-chunk.size, -chunk.csize, false);
+    }
     this.writer.stats.deduplicatedSize -= undone;
   }
 

@@ -19,6 +19,7 @@ export {
   nonceFloor,
   NonceKeeper,
   type NonceKeeperOptions,
+  type NonceSource,
   type RepositoryNonces,
 } from "./nonce.ts";
 export { deriveKey, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";

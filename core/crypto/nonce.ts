@@ -30,6 +30,12 @@ export interface LocalNonces {
   writeNonce(end: bigint, previous: bigint | null): void;
 }
 
+/** Where counters come from; {@link NonceKeeper} is one. */
+export interface NonceSource {
+  /** Takes the next `blocks` counters and writes the first of them to `into` at `at`, 8 bytes big-endian. */
+  take(blocks: number, into: Uint8Array, at: number): void | Promise<void>;
+}
+
 export interface NonceKeeperOptions {
   repository: RepositoryNonces;
   local: LocalNonces;
@@ -44,7 +50,7 @@ export function nonceFloor(stored: Uint8Array): bigint {
   return view.getBigUint64(IV_OFFSET, false) + BigInt(blockCount(stored.length));
 }
 
-export class NonceKeeper {
+export class NonceKeeper implements NonceSource {
   readonly #options: NonceKeeperOptions;
   /** Start of the reservation as two halves, so that the usual case needs no bigint. */
   #high = 0;

@@ -9,3 +9,4 @@ export {
   type SecurityOptions,
   type SecurityQuestion,
 } from "./security.ts";
+export { type CachedChunk, FilesCache, type FilesCacheMode, type FilesCacheOptions } from "./files_cache.ts";

@@ -20,7 +20,7 @@ import {
   ENVELOPE_OVERHEAD,
   equalInConstantTime,
   IV_OFFSET,
-  type NonceKeeper,
+  type NonceSource,
   TAM_SALT_LENGTH,
   type TamContext,
 } from "../crypto/mod.ts";
@@ -73,13 +73,25 @@ export interface ObjectCodec {
    * TAMUnsupportedSuiteError, ArchiveTAMRequiredError, ArchiveTAMInvalid, UnsupportedManifestError, IntegrityError.
    */
   unpackAuthenticated(kind: TamContext, packed: Uint8Array, options: UnpackOptions): Unauthenticated;
+  /** Counters for a seal that another thread does; nothing in modes without encryption. See {@link NonceSource.take}. */
+  takeNonce(blocks: number, into: Uint8Array, at: number): void | Promise<void>;
+  /** What a thread of this process needs to seal as this codec does. Holds the keys: never to leave the process. */
+  workerKey(): SealWorkerKey;
   /** Wipes this codec's copies of the keys. The codec is not usable afterwards. */
   dispose(): void;
 }
 
+/** The keys as a message between threads can carry them. */
+export interface SealWorkerKey {
+  mode: EncryptionMode;
+  encKey: Uint8Array;
+  encHmacKey: Uint8Array;
+  idKey: Uint8Array;
+}
+
 export interface CodecOptions {
   /** Where counters come from; null for a codec that only reads. Not used by modes without encryption. */
-  nonce: NonceKeeper | null;
+  nonce: NonceSource | null;
   accel: Accel | null;
   randomBytes: RandomBytes;
 }
@@ -105,6 +117,9 @@ interface Parts extends CodecOptions {
   envelope: Envelope | null;
   tamSecret: Uint8Array | null;
 }
+
+/** Length of the encryption key in the TAM secret. */
+const AES_KEY = 32;
 
 class Codec implements ObjectCodec {
   readonly mode: EncryptionMode;
@@ -222,6 +237,23 @@ class Codec implements ObjectCodec {
 
   unpackAuthenticated(kind: TamContext, packed: Uint8Array, options: UnpackOptions): Unauthenticated {
     return unpackAuthenticated(packed, { ...options, kind, secret: this.#parts.tamSecret });
+  }
+
+  takeNonce(blocks: number, into: Uint8Array, at: number): void | Promise<void> {
+    return this.#parts.nonce?.take(blocks, into, at);
+  }
+
+  workerKey(): SealWorkerKey {
+    // The TAM secret is the three keys one after the other, each MAC key as long as the other.
+    const keys = this.#parts.tamSecret ?? new Uint8Array(0);
+    const mac = keys.length === 0 ? 0 : (keys.length - AES_KEY) / 2;
+    const aes = keys.length === 0 ? 0 : AES_KEY;
+    return {
+      mode: this.mode,
+      idKey: keys.slice(0, mac),
+      encKey: keys.slice(mac, mac + aes),
+      encHmacKey: keys.slice(mac + aes),
+    };
   }
 
   dispose(): void {

@@ -1,6 +1,12 @@
 /** Plaintext to stored bytes and back: compression, encryption, authentication. The sole trust boundary. */
 export { type Unauthenticated, type UnpackOptions } from "./authenticate.ts";
-export { type Awaitable, type CodecOptions, createCodec, type ObjectCodec } from "./codec.ts";
+export {
+  type Awaitable,
+  type CodecOptions,
+  createCodec,
+  type ObjectCodec,
+  type SealWorkerKey,
+} from "./codec.ts";
 export { Compressor, type CompressorOptions, MAX_PLAIN_SIZE } from "./compress.ts";
 export { type Compression, DEFAULT_COMPRESSION, parseCompression } from "./compression_spec.ts";
 export {
@@ -15,3 +21,5 @@ export {
 } from "./keys.ts";
 export { detectMode, ENCRYPTION_MODES, type EncryptionMode, type ModeTraits, modeTraits } from "./modes.ts";
 export { type SealedChunk, SealPool, type SealPoolOptions } from "./pool.ts";
+export { SealServer } from "./seal_worker.ts";
+export type { FromWorker, SealWorker, SealWorkerSpawner, ToWorker } from "./worker_pool.ts";

@@ -3,6 +3,7 @@
  * and where FFI is not permitted. What those modules cannot do is stated here once:
  * - times are set to about a microsecond; under Deno they are read to the millisecond and not set before 1970;
  * - under Deno names that are not UTF-8 cannot be reached (under Node they can);
+ * - under Deno before 2.9 FIFOs cannot be opened without waiting, so that is refused;
  * - FIFOs and device files are made by the programs mkfifo and mknod;
  * - the page cache is left alone, and birth times of zero count as unknown.
  */
@@ -31,6 +32,14 @@ const { constants } = fs;
 /** Flags that a system may lack count as zero. */
 const flag = (name: string): number => (constants as Record<string, number>)[name] ?? 0;
 const O_NOATIME = flag("O_NOATIME");
+
+/** Older Denos drop the flags that guard against links and FIFOs in the place of files. */
+const IGNORES_FLAGS = isOldDeno((globalThis as { Deno?: { version: { deno: string } } }).Deno?.version.deno);
+
+function isOldDeno(version: string | undefined): boolean {
+  const [major, minor] = (version ?? "99.0").split(".").map(Number);
+  return major! < 2 || (major === 2 && minor! < 9);
+}
 
 /** A string where it is one for node too, else the bytes that the surrogate escapes stand for. */
 function nodePath(path: string): NodePath {
@@ -146,10 +155,25 @@ export class PortableFiles implements Files {
     if (options.append) flags |= constants.O_APPEND;
     if (options.noFollow) flags |= flag("O_NOFOLLOW");
     if (options.nonBlock) flags |= flag("O_NONBLOCK");
+    if (IGNORES_FLAGS) this.#refuseByStat(path, options);
     const fd = this.#openFlags(path, flags, options);
     const type = this.fstat(fd).mode & S_IFMT;
     if (type === S_IFREG || type === S_IFBLK) this.#positions.set(fd, 0);
     return fd;
+  }
+
+  /** What O_NOFOLLOW and O_NONBLOCK would do, short of what happens between this look and the open. */
+  #refuseByStat(path: string, options: OpenOptions): void {
+    if (!options.noFollow && !options.nonBlock) return;
+    let type: number;
+    try {
+      type = (options.noFollow ? this.lstat(path) : this.stat(path)).mode & S_IFMT;
+    } catch (error) {
+      if (error instanceof OsError && error.code === "ENOENT") return;
+      throw error;
+    }
+    if (options.noFollow && type === S_IFLNK) throw osError("ELOOP", "open", path);
+    if (options.nonBlock && type === S_IFIFO) throw osError("ENXIO", "open", path);
   }
 
   #openFlags(path: string, flags: number, options: OpenOptions): number {

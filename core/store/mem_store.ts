@@ -42,6 +42,10 @@ export class MemStore implements StoreDeleter {
     return this.#current.get(encodeHex(id))?.length ?? -1;
   }
 
+  has(id: ChunkId): boolean {
+    return this.#current.has(encodeHex(id));
+  }
+
   count(): number {
     return this.#current.size;
   }

@@ -105,6 +105,11 @@ export class SegmentStore implements StoreDeleter {
     return this.#log.reader.entrySize(segment, offset, id) - ID_HEADER_BYTES;
   }
 
+  has(id: ChunkId): Awaitable<boolean> {
+    const wait = this.#ready();
+    return wait ? wait.then(() => this.has(id)) : this.#state!.index.find(asChunkId(id)) >= 0;
+  }
+
   count(): Awaitable<number> {
     const wait = this.#ready();
     return wait ? wait.then(() => this.count()) : this.#state!.index.size;

@@ -37,6 +37,8 @@ export interface StoreReader {
    * object. This is how `create` learns that a chunk exists and what it cost.
    */
   storedSize(id: ChunkId): Awaitable<number>;
+  /** Whether there is such an object, by the index alone. */
+  has(id: ChunkId): Awaitable<boolean>;
   /** How many objects there are. */
   count(): Awaitable<number>;
   /** Up to `limit` ids after `marker` (in the store's own order), packed: 32 bytes each. Empty at the end. */

@@ -9,7 +9,6 @@ import {
   modeTraits,
   type ObjectCodec,
   parseCompression,
-  SealPool,
 } from "../../../core/object/mod.ts";
 import { borrowAccel } from "../../../core/platform/accel.ts";
 import { memoryNonces, testCodec, testKey } from "../../fixtures/codecs.ts";
@@ -211,28 +210,4 @@ Deno.test("detectMode() knows every mode by its manifest and refuses types of th
       return true;
     });
   }
-});
-
-Deno.test("SealPool gives ids in order, seals only what is not known, and drains", async () => {
-  const codec = await testCodec(testKey("repokey"));
-  const known = new Set<string>();
-  const pool = new SealPool(codec, {
-    compression: parseCompression("lzma,0"),
-    isKnown(id) {
-      const hex = hexOfId(id);
-      if (known.has(hex)) return true;
-      known.add(hex);
-      return false;
-    },
-  });
-  const chunks = [1, 2, 1, 3].map((seed) => compressibleBytes(400, seed));
-  const answers = chunks.map((chunk) => pool.submit(chunk));
-  await pool.drain();
-  const sealed = await Promise.all(answers);
-  assert.deepEqual(sealed.map(({ stored }) => stored !== null), [true, true, false, true]);
-  sealed.forEach(({ id, size, stored }, i) => {
-    assert.equal(size, 400);
-    assert.deepEqual(id, codec.idOf(chunks[i]!));
-    if (stored) assert.deepEqual(codec.open(id, stored), chunks[i]);
-  });
 });
