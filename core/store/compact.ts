@@ -122,7 +122,7 @@ export class CompactRun {
     const shadowed = hints.shadow.get(entry.id);
     const shadowsPut = shadowed === null || shadowed.some((older) => older < segment);
     const isYoung = this.indexed === null || segment > this.indexed;
-    if (!shadowsPut || !isYoung) {
+    if (!shadowsPut && !isYoung) {
       hints.shadow.dropIfEmpty(entry.id);
       return;
     }
