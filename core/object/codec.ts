@@ -52,10 +52,10 @@ export interface ObjectCodec {
   idOf(plain: Uint8Array): ChunkId;
   /**
    * The stored bytes of `plain`, in memory that is not used again. Sync unless code of the compression has to be loaded
-   * first or a nonce reservation waits for a remote repository; until then `plain` must not change. Throws TypeError on a
-   * codec that was made for reading only.
+   * first or a nonce reservation waits for a remote repository; until then `plain` must not change. With `into` they are
+   * written to its start, and the answer is a view of it. Throws TypeError on a codec that was made for reading only.
    */
-  seal(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array>;
+  seal(plain: Uint8Array, compression: Compression, into?: Uint8Array): Awaitable<Uint8Array>;
   /**
    * The plaintext of `stored`, in a new buffer. Verifies that it is the object `id`; with null (the manifest, whose id is
    * fixed) it does not. Throws IntegrityError naming the id. Sync unless code has to be loaded.
@@ -151,21 +151,31 @@ class Codec implements ObjectCodec {
     return asChunkId(id);
   }
 
-  seal(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array> {
+  seal(plain: Uint8Array, compression: Compression, into?: Uint8Array): Awaitable<Uint8Array> {
     const payload = this.#compressor.compress(plain, compression);
-    return payload instanceof Promise ? payload.then((bytes) => this.#seal(bytes)) : this.#seal(payload);
+    return payload instanceof Promise
+      ? payload.then((bytes) => this.#seal(bytes, into))
+      : this.#seal(payload, into);
   }
 
-  #seal(payload: Uint8Array): Awaitable<Uint8Array> {
+  #room(length: number, into: Uint8Array | undefined): Uint8Array {
+    if (into === undefined) return this.#slab.take(length);
+    if (into.length < length) {
+      throw new RangeError(`Cannot store ${length} bytes: there is room for ${into.length}`);
+    }
+    return into.subarray(0, length);
+  }
+
+  #seal(payload: Uint8Array, into: Uint8Array | undefined): Awaitable<Uint8Array> {
     const { envelope, nonce } = this.#parts;
     if (envelope === null) {
-      const stored = this.#slab.take(1 + payload.length);
+      const stored = this.#room(1 + payload.length, into);
       stored[0] = this.typeByte;
       stored.set(payload, 1);
       return stored;
     }
     if (nonce === null) throw new TypeError("Cannot seal an object: this codec was made for reading only");
-    const stored = this.#slab.take(ENVELOPE_OVERHEAD + payload.length);
+    const stored = this.#room(ENVELOPE_OVERHEAD + payload.length, into);
     stored[0] = this.typeByte;
     const wait = nonce.take(blockCount(payload.length), stored, IV_OFFSET);
     if (wait === undefined) {

@@ -70,8 +70,7 @@ export class SealServer {
         return;
       }
       this.#nonce.give(bytes.subarray(SLOT_NONCE, SLOT_NONCE + 8), message.blocks);
-      const stored = await this.#codec!.seal(plain, message.compression);
-      bytes.set(stored, SLOT_STORED);
+      const stored = await this.#codec!.seal(plain, message.compression, bytes.subarray(SLOT_STORED));
       this.post({ kind: "sealed", slot, size: stored.length });
     } catch (error) {
       this.post({ kind: "failed", slot, message: String(error) });

@@ -23,7 +23,7 @@ const worstSize = (size: number): number => size + (size >> 2) + 1024;
 export const SLOT_STORED = SLOT_PLAIN + SLOT_PLAIN_BYTES;
 const SLOT_BYTES = SLOT_STORED + worstSize(SLOT_PLAIN_BYTES);
 /** One is filled while others are hashed, sealed and stored. */
-const SLOTS_PER_WORKER = 4;
+const SLOTS_PER_WORKER = 3;
 const AES_BLOCK = 16;
 
 /** What goes to a worker. The key is the reason why only own threads may ever be given one. */
