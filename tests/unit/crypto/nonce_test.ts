@@ -94,6 +94,15 @@ Deno.test("NonceKeeper.take() reserves anew when a reservation is used up, also 
   assert.ok(witnesses.remote! >= at + BigInt(large));
 });
 
+Deno.test("NonceKeeper.take() remembers what it gave though both sides are set back while it runs", async () => {
+  const witnesses = new Witnesses();
+  const keeper = witnesses.keeper();
+  await take(keeper, 10);
+  witnesses.remote = null;
+  witnesses.local = 3n;
+  assert.equal(await take(keeper, NONCE_RESERVATION + 1), BigInt(NONCE_RESERVATION + 10));
+});
+
 /** Plays sessions that end without notice, of which each sees a repository or a machine set back to an older state. */
 async function playSessions(
   steps: { blocks: number[]; setBack: "remote" | "local" | "none"; to: number; asynchronous: boolean }[],
