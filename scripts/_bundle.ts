@@ -56,7 +56,9 @@ export function bundle(entry: string): Bundle {
   return { folder, main, names };
 }
 
-function bundleInto(folder: string, entry: string): void {
+/** Bundles into a folder apart, so that each file is mended once, and moves the result into `target`. */
+function bundleInto(target: string, entry: string): void {
+  const folder = Deno.makeTempDirSync({ dir: target });
   const lock = fileExists(join(root, "deno.lock")) ? ["--frozen"] : ["--no-lock"];
   const options = ["--platform", "deno", "--code-splitting", "--minify", "--outdir", folder];
   runDeno(["bundle", "--quiet", ...lock, ...options, entry]);
@@ -83,8 +85,12 @@ function bundleInto(folder: string, entry: string): void {
     }
     if (mended !== text) Deno.writeTextFileSync(path, mended);
   }
+  for (const { name } of [...Deno.readDirSync(folder)]) {
+    Deno.renameSync(join(folder, name), join(target, name));
+  }
+  Deno.removeSync(folder);
   for (const worker of workers) {
-    if (!fileExists(join(folder, `${worker}.js`))) bundleInto(folder, findSource(entry, `${worker}.ts`));
+    if (!fileExists(join(target, `${worker}.js`))) bundleInto(target, findSource(entry, `${worker}.ts`));
   }
 }
 
