@@ -3,6 +3,7 @@
  * written with their content size, which borg needs to read them; frames without it are refused, as borg does.
  * Frame header: RFC 8878, 3.1.1.1.
  */
+import { Buffer } from "node:buffer";
 import * as zlib from "node:zlib";
 import { plainBytes } from "../bytes/mod.ts";
 import { IntegrityError } from "../errors.ts";
@@ -37,12 +38,69 @@ function nativeZstd(): Zstd | null {
   return frameContentSize(zstd.compress(sample, 1)) === sample.length ? zstd : null;
 }
 
-async function wasmZstd(): Promise<Zstd> {
-  const wasm = await import("@bokuweb/zstd-wasm");
-  await wasm.init();
+/** What is used of the module's exports, which have one-letter names (see the package's own loader). */
+interface ZstdModule {
+  readonly memory: WebAssembly.Memory;
+  malloc(size: number): number;
+  free(pointer: number): void;
+  compress(to: number, room: number, from: number, size: number, level: number): number;
+  decompress(to: number, room: number, from: number, size: number): number;
+  bound(size: number): number;
+  isError(code: number): number;
+}
+
+async function loadModule(): Promise<ZstdModule> {
+  const { ZSTD_WASM_GZ } = await import("./_zstd_wasm.ts");
+  const wasm = new Uint8Array(zlib.gunzipSync(Buffer.from(ZSTD_WASM_GZ, "base64")));
+  const stop = () => {
+    throw new Error("Cannot go on: the zstd module stopped");
+  };
+  const grow = (wanted: number): number => {
+    try {
+      memory.grow(Math.ceil(((wanted >>> 0) - memory.buffer.byteLength) / 65_536));
+      return 1;
+    } catch {
+      return 0;
+    }
+  };
+  const imports = { a: { a: stop, b: () => {}, c: stop, d: () => 0, e: grow } };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), imports);
+  const memory = exports["f"] as WebAssembly.Memory;
+  const call = <F>(name: string): F => exports[name] as F;
+  call<() => void>("g")();
   return {
-    compress: (plain, level) => wasm.compress(plain, level),
-    decompress: (frame) => wasm.decompress(frame),
+    memory,
+    isError: call("h"),
+    bound: call("i"),
+    compress: call("m"),
+    decompress: call("r"),
+    malloc: call("s"),
+    free: call("t"),
+  };
+}
+
+async function wasmZstd(): Promise<Zstd> {
+  const module = await loadModule();
+  const run = (input: Uint8Array, room: number, call: (to: number, from: number) => number): Uint8Array => {
+    const from = module.malloc(input.length + room + 1);
+    if (from === 0) throw new Error("Cannot use zstd: out of memory");
+    try {
+      const to = from + input.length;
+      new Uint8Array(module.memory.buffer).set(input, from);
+      const length = call(to, from);
+      if (module.isError(length)) throw new Error("Cannot use zstd: the call failed");
+      return new Uint8Array(module.memory.buffer).slice(to, to + length);
+    } finally {
+      module.free(from);
+    }
+  };
+  return {
+    compress(plain, level) {
+      const room = module.bound(plain.length);
+      return run(plain, room, (to, from) => module.compress(to, room, from, plain.length, level));
+    },
+    decompress: (frame, size) =>
+      run(frame, size, (to, from) => module.decompress(to, size, from, frame.length)),
   };
 }
 

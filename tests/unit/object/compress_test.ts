@@ -260,3 +260,10 @@ Deno.test("the embedded liblzma is the one of the npm package", async () => {
   const embedded = gunzipSync(Uint8Array.from(atob(LIBLZMA_WASM_GZ), (c) => c.charCodeAt(0)));
   assert.deepEqual(new Uint8Array(embedded), new Uint8Array(await packagedLiblzma()));
 });
+
+Deno.test("the embedded zstd is the one of the npm package", async () => {
+  const { packagedZstd } = await import("../../../scripts/embed_zstd.ts");
+  const { ZSTD_WASM_GZ } = await import("../../../core/object/_zstd_wasm.ts");
+  const embedded = gunzipSync(Uint8Array.from(atob(ZSTD_WASM_GZ), (c) => c.charCodeAt(0)));
+  assert.deepEqual(new Uint8Array(embedded), new Uint8Array(await packagedZstd()));
+});
