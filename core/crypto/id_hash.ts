@@ -6,9 +6,10 @@
  * BLAKE2b here is not BLAKE2's own keyed mode: the key is 128 bytes, 64 random and 64 zero, hence one whole block in
  * front of the data.
  */
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createBLAKE2b } from "hash-wasm";
 import type { Accel, Digest32 } from "./accel.ts";
+import { hmac } from "./_hmac.ts";
 
 /** SHA-256 of `data`. */
 export function sha256(data: Uint8Array): Uint8Array {
@@ -17,7 +18,7 @@ export function sha256(data: Uint8Array): Uint8Array {
 
 /** HMAC-SHA256 of `data` (RFC 2104). */
 export function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return new Uint8Array(createHmac("sha256", key).update(data).digest());
+  return hmac("sha256", key, data);
 }
 
 class PortableSha256 implements Digest32 {
@@ -33,7 +34,7 @@ class PortableHmacSha256 implements Digest32 {
     this.#key = key.slice();
   }
   digest(data: Uint8Array, out: Uint8Array, at: number): void {
-    out.set(createHmac("sha256", this.#key).update(data).digest(), at);
+    out.set(hmac("sha256", this.#key, data), at);
   }
   dispose(): void {
     this.#key.fill(0);

@@ -3,8 +3,8 @@
  * internals/security.rst, "Authenticated manifest" and "Authenticated archives"): an HMAC-SHA512 over the packed
  * dictionary with its own place zeroed, under a key that HKDF-SHA512 derives per document from the repository's keys.
  */
-import { createHmac } from "node:crypto";
 import { concatBytes } from "../bytes/mod.ts";
+import { hmac } from "./_hmac.ts";
 
 export type TamContext = "manifest" | "archive";
 
@@ -16,7 +16,7 @@ const SHA512_LENGTH = 64;
 
 /** HMAC-SHA512 of `data` (RFC 2104). */
 export function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return new Uint8Array(createHmac("sha512", key).update(data).digest());
+  return hmac("sha512", key, data);
 }
 
 /** HKDF over HMAC-SHA512 (RFC 5869, 2.2 and 2.3). */
