@@ -85,7 +85,9 @@ export function isLocalProcessAlive(pid: number): boolean {
 
 /** Sets the mask of permissions that new files do not get, and answers the one before. */
 export function setUmask(mask: number): number {
-  return process.umask(mask);
+  const deno = (globalThis as { Deno?: typeof Deno }).Deno;
+  // The node layer of older Denos answers, but does not set.
+  return deno !== undefined && process.platform !== "win32" ? deno.umask(mask) : process.umask(mask);
 }
 
 /**

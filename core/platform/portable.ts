@@ -43,6 +43,8 @@ function isOldDeno(version: string | undefined): boolean {
 
 /** A string where it is one for node too, else the bytes that the surrogate escapes stand for. */
 function nodePath(path: string): NodePath {
+  // Not every runtime refuses it by itself, and some cut the path short there.
+  if (path.includes("\0")) throw osError("EINVAL", "path", path.replaceAll("\0", "\\0"));
   return path.isWellFormed() ? path : Buffer.from(encodeText(path));
 }
 
@@ -71,6 +73,11 @@ function toStat(stat: fs.BigIntStats): Stat {
     ctimeNs: stat.ctimeNs,
     birthtimeNs: stat.birthtimeNs > 0n ? stat.birthtimeNs : null,
   };
+}
+
+/** Bytes, where the runtime gives them. */
+function readNames(path: NodePath): (string | Uint8Array)[] {
+  return IGNORES_FLAGS ? fs.readdirSync(path) : fs.readdirSync(path, { encoding: "buffer" });
 }
 
 export class PortableFiles implements Files {
@@ -118,8 +125,8 @@ export class PortableFiles implements Files {
     if (options.noFollow && (this.lstat(path).mode & S_IFMT) === S_IFLNK) {
       throw osError("ENOTDIR", "open", path);
     }
-    const raw = this.#call("readdir", path, () => fs.readdirSync(nodePath(path), { encoding: "buffer" }));
-    const names = raw.map((name) => decodeText(name));
+    const raw = this.#call("readdir", path, () => readNames(nodePath(path)));
+    const names = raw.map((name) => typeof name === "string" ? name : decodeText(name));
     return options.byInode ? this.#byInode(path, names) : names;
   }
 

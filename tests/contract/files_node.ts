@@ -6,7 +6,7 @@ import { PortableFiles } from "../../core/platform/portable.ts";
 import { filesContract } from "./files_contract.ts";
 
 let passed = 0;
-const traits = { timeStepNs: 1000n, before1970: true, rawNames: true, longPaths: false };
+const traits = { timeStepNs: 1000n, before1970: true, rawNames: true, opensFifos: true, longPaths: false };
 for (const { name, run } of filesContract(new PortableFiles(), traits)) {
   const folder = mkdtempSync(`${tmpdir()}/files-`);
   try {

@@ -25,6 +25,7 @@ if (linux) {
     timeStepNs: 1n,
     before1970: true,
     rawNames: true,
+    opensFifos: true,
     longPaths: true,
   });
 }
@@ -32,6 +33,7 @@ runContract("PortableFiles", new PortableFiles(), {
   timeStepNs: 1_000_000n,
   before1970: false,
   rawNames: false,
+  opensFifos: Number(Deno.version.deno.split(".")[1]) >= 9,
   longPaths: false,
 });
 
