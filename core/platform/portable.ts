@@ -49,6 +49,7 @@ function nodePath(path: string): NodePath {
 }
 
 function toOsError(error: unknown, syscall: string, path: string): unknown {
+  if (error instanceof OsError) return error;
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code !== "string") return error;
   // A zero character in the path is all that node refuses by itself here.
