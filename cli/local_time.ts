@@ -14,7 +14,8 @@ export interface ZonedTime {
   readonly dayOfYear: number;
   /** Minutes east of UTC. */
   readonly offset: number;
-  readonly zone: string;
+  /** Name of the zone; computed when asked for, that is slow. */
+  readonly zone: () => string;
   readonly epochSeconds: number;
   /** "2026-11-24T06:08:23" */
   readonly iso: string;
@@ -56,7 +57,7 @@ export function formatLocalTime(us: number, zone: "local" | "utc"): ZonedTime {
     weekday: shifted.getUTCDay(),
     dayOfYear: Math.floor((shifted.getTime() - Date.UTC(year, 0, 1)) / 86_400_000) + 1,
     offset,
-    zone: zone === "utc" ? "UTC" : zoneName(date),
+    zone: () => zone === "utc" ? "UTC" : zoneName(date),
     epochSeconds: seconds,
     iso: shifted.toISOString().slice(0, 19),
   };
@@ -68,7 +69,8 @@ function zoneName(date: Date): string {
 
 /** "Tue, 2026-11-24 06:08:23", borg's way to show a time to people. */
 export function humanTime(us: number): string {
-  return strftime(formatLocalTime(us, "local"), "%a, %Y-%m-%d %H:%M:%S");
+  const time = formatLocalTime(us, "local");
+  return `${DAYS[time.weekday]!.slice(0, 3)}, ${time.iso.slice(0, 10)} ${time.iso.slice(11)}`;
 }
 
 /** "2026-11-24T06:08:23.000000" in local time, borg's way to show a time to programs. */
@@ -105,7 +107,7 @@ const FIELDS: Record<string, (time: ZonedTime) => string> = {
   C: (t) => two(Math.floor(t.year / 100)),
   z: (t) =>
     `${t.offset < 0 ? "-" : "+"}${two(Math.floor(Math.abs(t.offset) / 60))}${two(Math.abs(t.offset) % 60)}`,
-  Z: (t) => t.zone,
+  Z: (t) => t.zone(),
   n: () => "\n",
   t: () => "\t",
   F: (t) => t.iso.slice(0, 10),

@@ -4,7 +4,6 @@
  */
 import {
   childEnvironment,
-  readDescriptor,
   readLine,
   readPassphrase,
   runProgram,
@@ -20,7 +19,7 @@ export function environmentPassphrase(context: CommandContext): string | null {
   const command = context.env("BORG_PASSCOMMAND");
   if (command !== undefined) return passcommand(context, command);
   const descriptor = context.env("BORG_PASSPHRASE_FD");
-  return descriptor === undefined ? null : passphraseFromDescriptor(descriptor);
+  return descriptor === undefined ? null : passphraseFromDescriptor(context, descriptor);
 }
 
 function passcommand(context: CommandContext, text: string): string {
@@ -43,19 +42,15 @@ function passcommand(context: CommandContext, text: string): string {
   }
 }
 
-function passphraseFromDescriptor(text: string): string {
+function passphraseFromDescriptor(context: CommandContext, text: string): string {
   if (!/^\d+$/.test(text)) throw new KeyError("NoPassphraseFailure", ["BORG_PASSPHRASE_FD is not a number"]);
-  const bytes: number[] = [];
-  const block = new Uint8Array(4096);
   try {
-    for (let n = readDescriptor(Number(text), block); n > 0; n = readDescriptor(Number(text), block)) {
-      bytes.push(...block.subarray(0, n));
-    }
+    // By its name: the runtime refuses to read descriptors that it has not opened itself.
+    return new TextDecoder().decode(context.files.readFile(`/dev/fd/${text}`)).replace(/\n$/, "");
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     throw new KeyError("NoPassphraseFailure", [`BORG_PASSPHRASE_FD: ${error.message}`], { cause: error });
   }
-  return new TextDecoder().decode(Uint8Array.from(bytes)).replace(/\n$/, "");
 }
 
 /** Asks for the passphrase of an existing key. */

@@ -24,8 +24,9 @@ export class ObjectStream {
 
   /** The objects that are complete after `piece`. Throws MsgpackError where it is none. */
   push(piece: Uint8Array): Unpacked[] {
-    const buffer = this.#rest.length > 0 ? concatBytes(this.#rest, piece) : piece;
-    const reader = new MsgpackReader(buffer);
+    // One copy for all: the objects are views of it.
+    const buffer = concatBytes(this.#rest, piece);
+    const reader = new MsgpackReader(buffer, true);
     const objects: Unpacked[] = [];
     try {
       while (!reader.atEnd) objects.push(reader.read());

@@ -41,7 +41,9 @@ export class RobustItemReader {
       this.#lost = true;
       return [];
     }
-    const buffer = this.#rest.length > 0 ? concatBytes(this.#rest, piece) : piece;
+    // One copy for all: the items are views of it.
+    const buffer = concatBytes(this.#rest, piece);
+    const reader = new MsgpackReader(buffer, true);
     const items: Item[] = [];
     let at = 0;
     while (at < buffer.length) {
@@ -53,7 +55,6 @@ export class RobustItemReader {
         }
         this.#lost = false;
       }
-      const reader = new MsgpackReader(buffer);
       reader.position = at;
       let object: Unpacked;
       try {

@@ -265,11 +265,30 @@ export function encodeMsgpack(value: Packable): Uint8Array {
   return writer.bytes();
 }
 
+/** Short keys met before, by a hash of their bytes: the same dozen keys come again with every item. */
+const KNOWN_KEYS: ({ bytes: Uint8Array; text: string } | undefined)[] = new Array(256);
+
+function internKey(buffer: Uint8Array, at: number, length: number): string {
+  let hash = length;
+  for (let i = 0; i < length; i++) hash = (hash * 31 + buffer[at + i]!) & 0xffff;
+  const known = KNOWN_KEYS[hash & 0xff];
+  if (known !== undefined && known.bytes.length === length) {
+    let i = 0;
+    while (i < length && known.bytes[i] === buffer[at + i]) i++;
+    if (i === length) return known.text;
+  }
+  const bytes = buffer.slice(at, at + length);
+  const text = decodeText(bytes);
+  KNOWN_KEYS[hash & 0xff] = { bytes, text };
+  return text;
+}
+
 /** Nesting that borg's formats never come near; stops hostile input from exhausting the stack. */
 const MAX_DEPTH = 64;
 
 /**
- * Reads consecutive msgpack objects out of one buffer. Raw values are copies unless `views` is set. A read past the end
+ * Reads consecutive msgpack objects out of one buffer. Raw values are copies, or with `views` views of the buffer, which is
+ * much quicker where there are many: then the buffer must not change while any of them is in use. A read past the end
  * throws {@link MsgpackError} with `position` unchanged, so a caller with more data can try again.
  */
 export class MsgpackReader {
@@ -391,12 +410,24 @@ export class MsgpackReader {
     }
     const map: UnpackedMap = new Map();
     for (let i = 0; i < length; i++) {
-      const key = this.#read(depth + 1);
-      if (typeof key === "number") map.set(key, this.#read(depth + 1));
-      else if (key instanceof Uint8Array) map.set(decodeText(key), this.#read(depth + 1));
-      else throw new MsgpackError("Cannot decode msgpack: a map key is neither text nor a small integer");
+      const key = this.#key(depth + 1);
+      map.set(key, this.#read(depth + 1));
     }
     return map;
+  }
+
+  #key(depth: number): string | number {
+    const type = this.buffer[this.position];
+    if (type !== undefined && (type & 0xe0) === 0xa0) {
+      this.position++;
+      const length = type & 0x1f;
+      const at = this.#take(length);
+      return internKey(this.buffer, at, length);
+    }
+    const key = this.#read(depth);
+    if (typeof key === "number") return key;
+    if (key instanceof Uint8Array) return decodeText(key);
+    throw new MsgpackError("Cannot decode msgpack: a map key is neither text nor a small integer");
   }
 }
 

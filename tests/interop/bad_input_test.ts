@@ -54,6 +54,26 @@ Deno.test("keys and passphrases: wrong, missing and foreign ones are told apart"
   fails(place, ["list", "repo"], 44, /key/);
 });
 
+Deno.test("BORG_PASSCOMMAND and BORG_PASSPHRASE_FD give the passphrase", () => {
+  using place = workplace({ BORG_PASSPHRASE: "" });
+  const { BORG_PASSPHRASE: _none, ...env } = place.env;
+  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+  const script = `unset BORG_PASSPHRASE
+    printf 'secret\\n' > secret
+    BORG_PASSPHRASE_FD=7 "$DENO" run -A --quiet "$MAIN" init -e repokey repo 7<secret || exit 1
+    printf 'secret\\n' | BORG_PASSPHRASE_FD=0 "$DENO" run -A --quiet "$MAIN" list repo || exit 2
+    BORG_PASSCOMMAND='cat secret' "$DENO" run -A --quiet "$MAIN" list repo || exit 3
+    BORG_PASSPHRASE=secret BORG_PASSCOMMAND=false "$DENO" run -A --quiet "$MAIN" list repo || exit 4
+    BORG_PASSPHRASE_FD=9 "$DENO" run -A --quiet "$MAIN" list repo && exit 5
+    BORG_PASSCOMMAND='echo wrong' "$DENO" run -A --quiet "$MAIN" list repo && exit 6
+    exit 0`;
+  const ran = run("bash", ["-c", script], {
+    cwd: place.path,
+    env: { ...env, DENO: Deno.execPath(), MAIN: main },
+  });
+  assert.equal(ran.code, 0, ran.stderr);
+});
+
 Deno.test("repositories: missing, foreign, newer and attic ones are told apart", () => {
   using place = workplace();
   fails(place, ["list", "nowhere"], 13, /does not exist/);
