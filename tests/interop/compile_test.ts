@@ -211,7 +211,7 @@ Deno.test("scripts/alcove runs the program from any folder, through links, with 
     const shell = (command: string) =>
       succeed(
         "sh",
-        ["-c", `unset BORG_PASSPHRASE; BORG_PASSPHRASE_FD=0 "${alcove}" ${command} <passphrase`],
+        ["-c", `unset BORG_PASSPHRASE; BORG_PASSPHRASE_FD=7 "${alcove}" ${command} 7<passphrase`],
         {
           env,
           cwd: folder,
