@@ -13,11 +13,23 @@ import type { ArchiveWriter } from "./archive_writer.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { ChunkEntry, Item } from "./item.ts";
 
+/** Contents that come through a pipe rather than out of a file: standard input, or what a command prints. */
+export interface PipeEntry {
+  readonly pipe: true;
+  /** Complete but for contents. */
+  readonly item: Item;
+  read(into: Uint8Array): number;
+  /** After the last byte. Throws where what came is not to be kept (a command that failed). */
+  end(): Promise<void>;
+}
+
 /** What the backup needs of the file system; `cli` fills it in from the rooms `fs` and `platform`. */
 export interface Source {
-  /** The next entry of the walk, null at its end. */
-  next(): WalkEntry | null;
+  /** The next thing to back up, null at the end. */
+  next(): WalkEntry | PipeEntry | null;
   reader: FileReader;
+  /** Reads devices and FIFOs as if they were files; absent: they are stored as what they are. */
+  specialReader?: FileReader;
   meta(archivePath: string, stat: Stat): ItemMeta;
   /** Throws the error of `isSourceError`. */
   readLink(path: string): string;
@@ -81,7 +93,8 @@ export class Backup {
   /** Adds everything the source yields. The caller saves the archive. */
   async run(): Promise<void> {
     for (let entry = this.source.next(); entry !== null; entry = this.source.next()) {
-      await this.#addEntry(entry);
+      if ("pipe" in entry) await this.#addPipe(entry);
+      else await this.#addEntry(entry);
       const wait = this.#breathe();
       if (wait) await wait;
       if (this.#checkpointDue()) await this.#checkpoint();
@@ -105,13 +118,27 @@ export class Backup {
     if (status !== "") this.#status(status, entry.path);
   }
 
+  async #addPipe(entry: PipeEntry): Promise<void> {
+    const { item } = entry;
+    this.#status("i", item.path);
+    await this.#addContents(item, item.path, { read: (into) => entry.read(into), parallel: true });
+    await entry.end();
+    item.hardlink_master = false;
+    this.writer.stats.files++;
+    await this.#add(item, "");
+  }
+
   #status(status: string, path: string): void {
     if (this.reporter.fileStatus) this.reporter.emit({ type: "file_status", status, path: printable(path) });
   }
 
   async #addByType(entry: WalkEntry): Promise<string> {
     const { path, archivePath, stat } = entry;
-    switch (stat.mode & TYPE) {
+    const type = stat.mode & TYPE;
+    if (this.source.specialReader && (type === FIFO || type === CHARACTER || type === BLOCK)) {
+      return await this.#addSpecialContents(entry, this.source.specialReader);
+    }
+    switch (type) {
       case REGULAR:
         return await this.#addFile(entry);
       case DIRECTORY:
@@ -148,6 +175,22 @@ export class Backup {
     return status;
   }
 
+  /** A device or FIFO as a regular file with what can be read from it. */
+  async #addSpecialContents(entry: WalkEntry, reader: FileReader): Promise<string> {
+    const stat = reader.open(entry.path, entry.stat);
+    try {
+      const item: Item = this.source.meta(entry.archivePath, stat);
+      item.mode = REGULAR | (stat.mode & 0o7777);
+      item.hardlink_master = false;
+      this.#status("A", entry.path);
+      await this.#addContents(item, entry.path, { read: (into) => reader.read(into), parallel: true });
+      this.writer.stats.files++;
+      return await this.#add(item, "");
+    } finally {
+      reader.close();
+    }
+  }
+
   /** Makes `item` a further name of a file seen before, if it is one. */
   #linkTo(stat: Stat, item: Item): boolean {
     if (stat.nlink <= 1) return false;
@@ -172,7 +215,10 @@ export class Backup {
       if (this.#linkTo(stat, item)) return await this.#add(item, "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status(this.#cacheSaid === "changed" ? "M" : "A", entry.path);
-      const chunks = await this.#addContents(item, entry.path, stat.size);
+      const chunks = await this.#addContents(item, entry.path, {
+        read: (into) => reader.read(into),
+        parallel: stat.size >= PARALLEL_BYTES,
+      });
       const changed = reader.changedSinceOpen();
       if (!changed) this.source.cache?.remember(entry.path, stat, chunks);
       await this.#addMaster(item, stat);
@@ -217,10 +263,13 @@ export class Backup {
   }
 
   /** Stores the contents and completes the item with them. */
-  async #addContents(item: Item, path: string, fileSize: number): Promise<readonly ChunkEntry[]> {
+  async #addContents(
+    item: Item,
+    path: string,
+    contents: { read: (into: Uint8Array) => number; parallel: boolean },
+  ): Promise<readonly ChunkEntry[]> {
+    const { read, parallel } = contents;
     const added: Awaitable<ChunkEntry>[] = [];
-    const read = (into: Uint8Array): number => this.source.reader.read(into);
-    const parallel = fileSize >= PARALLEL_BYTES;
     let size = 0;
     let inParts = 0;
     let part = 0;

@@ -5,7 +5,7 @@ export type { ArchiveMeta, ArchiveTotals } from "./archive_meta.ts";
 export { ArchiveWriter } from "./archive_writer.ts";
 export { ArchiveCheck } from "./check_archives.ts";
 export { ChunkSink } from "./chunk_sink.ts";
-export { Backup, Interrupted, type Source } from "./create.ts";
+export { Backup, Interrupted, type PipeEntry, type Source } from "./create.ts";
 export { type DeletePlan, planDelete, runDelete } from "./delete_archives.ts";
 export { Extraction, extractionSize, fetchContents, type Target } from "./extract.ts";
 export { type ChunkEntry, type Item, itemSize } from "./item.ts";
