@@ -28,12 +28,45 @@ export interface Invocation {
   version: boolean;
 }
 
-function takesValue(flag: string): boolean {
-  if (!flag.startsWith("--")) {
-    return COMMON_OPTIONS.some((option) => option.metavar && option.flags.includes(flag));
+/** Whether the option `flag` (perhaps abbreviated, without "=value") wants the next word as its value. */
+function takesValue(flag: string, options: readonly OptionSpec[]): boolean {
+  const wants = (option: OptionSpec): boolean => option.metavar !== undefined || option.choices !== undefined;
+  if (flag.startsWith("--")) {
+    const exact = options.find((option) => option.flags.includes(flag));
+    if (exact) return wants(exact);
+    const matches = options.filter((option) => option.flags.some((known) => known.startsWith(flag)));
+    return matches.length > 0 && matches.every(wants);
   }
-  const matches = COMMON_OPTIONS.filter((option) => option.flags.some((known) => known.startsWith(flag)));
-  return matches.length > 0 && matches.every((option) => option.metavar !== undefined);
+  // Of joined short options the first that takes a value takes the rest of the word, if there is any.
+  for (let i = 1; i < flag.length; i++) {
+    const option = options.find((option) => option.flags.includes(`-${flag[i]}`));
+    if (option && wants(option)) return i === flag.length - 1;
+  }
+  return false;
+}
+
+/**
+ * Options first, then the rest: argparse by itself gives up on a list of paths that an option interrupts
+ * (`create ARCHIVE --stats PATH`).
+ */
+function optionsFirst(args: readonly string[], options: readonly OptionSpec[]): string[] {
+  const flags: string[] = [];
+  const rest: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!;
+    if (word === "--") {
+      rest.push(...args.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") rest.push(word);
+    else {
+      const separate = !word.includes("=") && takesValue(word, options) && i + 1 < args.length;
+      // Joined, so that a value may begin with a dash (`--pattern -tmp`).
+      if (separate) flags.push(`${word}${word.startsWith("--") ? "=" : ""}${args[++i]}`);
+      else flags.push(word);
+    }
+  }
+  return rest.length > 0 ? [...flags, "--", ...rest] : flags;
 }
 
 /** Finds the command among `argv`: the first word that is no option and no value of a common option. */
@@ -50,7 +83,9 @@ export function findCommand(argv: readonly string[]): Invocation {
     else if (word === "-V" || word === "--version") version = true;
     else {
       before.push(word);
-      if (!word.includes("=") && takesValue(word) && i + 1 < argv.length) before.push(argv[++i]!);
+      if (!word.includes("=") && takesValue(word, COMMON_OPTIONS) && i + 1 < argv.length) {
+        before.push(argv[++i]!);
+      }
     }
   }
   return { command: null, rest: before, help, version };
@@ -72,7 +107,7 @@ export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   const options = end < 0 ? args : args.slice(0, end);
   if (options.includes("-h") || options.includes("--help")) return { help: true };
   for (const positional of spec.positionals) addPositional(parser, positional);
-  return { ...parser.parse_args(args) };
+  return { ...parser.parse_args(optionsFirst(args, [...spec.options, ...COMMON_OPTIONS])) };
 }
 
 function addOption(parser: Parser, option: OptionSpec): void {

@@ -21,7 +21,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const values = raw as unknown as CreateValues;
   const rules = collectRules(context, values);
   const paths = [...rules.roots, ...values.paths];
-  if (paths.length === 0) throw commandError("nothing to back up: give at least one path");
+  validate(values, paths);
   const timestampUs = values.timestamp === undefined
     ? undefined
     : resolveTimestamp(context, values.timestamp);
@@ -35,13 +35,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const { location } = session;
   log(context.reporter, "INFO", `Creating archive at "${location.processed}"`);
   const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
-  const source = makeSource(context, session, {
-    ...values,
-    paths,
-    rules: rules.rules,
-    cache,
-    rechunk: values.files_cache.rechunk,
-  });
+  const source = makeSource(context, session, { values, paths, rules: rules.rules, cache });
   if (values.dry_run) return dryRun(context, source);
 
   const backup = prepare(context, session, values, source, timestampUs);
@@ -61,6 +55,21 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.reporter.finish();
   if (values.stats || values.quick_stats || values.json) {
     await printStats(context, session, values, backup.writer);
+  }
+}
+
+function validate(values: CreateValues, paths: readonly string[]): void {
+  const sources = [values.content_from_command, values.paths_from_command, values.paths_from_stdin];
+  if (sources.filter(Boolean).length > 1) {
+    throw commandError(
+      "--content-from-command, --paths-from-command and --paths-from-stdin exclude each other",
+    );
+  }
+  if (values.paths_from_stdin) {
+    if (paths.length > 0) throw commandError("--paths-from-stdin takes no PATH");
+  } else if (paths.length === 0) {
+    const what = sources.some(Boolean) ? "no command given" : "nothing to back up: give at least one path";
+    throw commandError(what);
   }
 }
 
@@ -107,7 +116,11 @@ function prepare(
 
 function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>): void {
   for (let entry = source.next(); entry !== null; entry = source.next()) {
-    context.reporter.emit({ type: "file_status", status: "-", path: printable(entry.path) });
+    context.reporter.emit({
+      type: "file_status",
+      status: "-",
+      path: printable("pipe" in entry ? entry.item.path : entry.path),
+    });
   }
 }
 

@@ -1,79 +1,168 @@
 /** What `create` backs up, put together from the rooms `fs` and `platform` and the command's options. */
-import type { Source } from "../core/archive/mod.ts";
+import type { PipeEntry, Source } from "../core/archive/mod.ts";
 import {
   FileReader,
   itemFromStat,
+  normalizePath,
   PathMatcher,
   readSourceLink,
   type Rule,
   SourceError,
   tagsOf,
+  toArchivePath,
+  type WalkEntry,
   Walker,
+  type WalkOptions,
   warningOf,
 } from "../core/fs/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { FilesCache } from "../core/local/mod.ts";
+import type { Stat } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
+import type { CreateValues } from "./create_options.ts";
+import { commandEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
 import type { Session } from "./session.ts";
 
 export interface SourceOptions {
+  values: CreateValues;
   paths: readonly string[];
   rules: readonly Rule[];
-  one_file_system: boolean;
-  numeric_ids: boolean;
-  atime: boolean;
-  noctime: boolean;
-  exclude_caches: boolean;
-  exclude_if_present: string[];
-  keep_exclude_tags: boolean;
   /** null: files are always read. */
   cache: FilesCache | null;
-  /** The cache is written, but not asked. */
-  rechunk: boolean;
 }
 
 export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
-  const { files, users, reporter } = context;
-  const matcher = new PathMatcher(options.rules);
-  const walker = new Walker({
-    files,
-    roots: options.paths,
-    oneFileSystem: options.one_file_system,
-    ...(options.rules.length > 0 ? { matcher: (path: string) => matcher.match(path) } : {}),
-    ...(options.exclude_caches || options.exclude_if_present.length > 0
-      ? {
-        tagsOf: (folder: string) =>
-          tagsOf(files, folder, {
-            excludeCaches: options.exclude_caches,
-            ifPresent: options.exclude_if_present,
-          }),
-        keepTags: options.keep_exclude_tags,
-      }
-      : {}),
-    // Backing up the repository into itself would never end well.
-    skip: inodesOf(context, [session.location.path, session.cacheDir]),
-    onError: (path, error) => {
-      const { warningCode, message } = SourceError.fromOs("stat", path, error);
-      reporter.warn(warningCode, printable(path), message);
-      reporter.emit({ type: "file_status", status: "E", path: printable(path) });
-    },
-    onExcluded: (path) => reporter.emit({ type: "file_status", status: "x", path: printable(path) }),
-  });
+  const { files, users } = context;
+  const { values, cache } = options;
+  const entries = allEntries(context, session, options);
   const metaOptions = {
     users,
-    atime: options.atime,
-    ctime: !options.noctime,
-    numericIds: options.numeric_ids,
+    atime: values.atime,
+    ctime: !values.noctime,
+    numericIds: values.numeric_ids,
   };
+  const changedBy = values.files_changed;
   return {
-    next: () => walker.next(),
-    reader: new FileReader({ files }),
+    next: () => entries.next().value ?? null,
+    reader: new FileReader({ files, changedBy }),
+    ...(values.read_special ? { specialReader: new FileReader({ files, changedBy, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
     readLink: (path) => readSourceLink(files, path),
     warningOf,
-    ...(options.cache === null ? {} : { cache: cacheByPath(options.cache, context.cwd, options.rechunk) }),
+    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),
   };
+}
+
+function* allEntries(
+  context: CommandContext,
+  session: Session,
+  options: SourceOptions,
+): Generator<WalkEntry | PipeEntry, undefined> {
+  const { values, paths } = options;
+  if (values.content_from_command) {
+    yield commandEntry(context, values, paths);
+    return;
+  }
+  if (values.paths_from_stdin || values.paths_from_command) {
+    for (const path of listedPaths(context, values, paths)) yield* listedEntry(context, path, values);
+    return;
+  }
+  // Backing up the repository into itself would never end well.
+  const skip = inodesOf(context, [session.location.path, session.cacheDir]);
+  for (const path of paths) {
+    if (path === "-") {
+      yield values.dry_run ? dryPipe(stdinEntry(context, values)) : stdinEntry(context, values);
+    } else {
+      yield* walkRoot(context, path, options, skip);
+      // A folder that is named twice, or a folder in it afterwards, is stored once.
+      skip.push(...inodesOf(context, [normalizePath(path)], "lstat"));
+    }
+  }
+}
+
+/** In a dry run nothing is read from the pipe. */
+const dryPipe = (entry: PipeEntry): PipeEntry => ({ ...entry, read: () => 0 });
+
+function report(context: CommandContext, path: string, error: OsError): void {
+  const { warningCode, message } = SourceError.fromOs("stat", path, error);
+  context.reporter.warn(warningCode, printable(path), message);
+  context.reporter.emit({ type: "file_status", status: "E", path: printable(path) });
+}
+
+function* walkRoot(
+  context: CommandContext,
+  root: string,
+  options: SourceOptions,
+  skip: { dev: number; ino: bigint }[],
+): Generator<WalkEntry> {
+  const { values, rules } = options;
+  const { files, reporter } = context;
+  const matcher = new PathMatcher(rules);
+  const walk: WalkOptions = {
+    files,
+    roots: [root],
+    oneFileSystem: values.one_file_system,
+    skip,
+    keepTags: values.keep_exclude_tags,
+    onError: (path, error) => report(context, path, error),
+    onExcluded: (path) => reporter.emit({ type: "file_status", status: "x", path: printable(path) }),
+  };
+  if (rules.length > 0) walk.matcher = (path) => matcher.match(path);
+  if (values.exclude_caches || values.exclude_if_present.length > 0) {
+    const tags = { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present };
+    walk.tagsOf = (folder) => tagsOf(files, folder, tags);
+  }
+  const walker = new Walker(walk);
+  const prefix = stripPrefix(root);
+  for (let entry = walker.next(); entry !== null; entry = walker.next()) {
+    const placed = strip(entry, prefix);
+    if (placed) yield followed(context, placed, values);
+  }
+}
+
+function* listedEntry(context: CommandContext, listed: string, values: CreateValues): Generator<WalkEntry> {
+  const path = normalizePath(listed);
+  try {
+    const stat = context.files.lstat(path);
+    const entry = strip({ path, archivePath: toArchivePath(path), stat }, stripPrefix(listed));
+    if (entry) yield followed(context, entry, values);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    report(context, path, error);
+  }
+}
+
+/** `/a/b/./c` is stored as `c`: what stands before the first `/./`, normalised, with a slash. */
+function stripPrefix(root: string): string | null {
+  const at = root.indexOf("/./");
+  return at < 0 ? null : `${normalizePath(root.slice(0, at) || "/").replace(/\/$/, "")}/`;
+}
+
+/** The entry under its shortened path; null for the folders that were cut off. */
+function strip(entry: WalkEntry, prefix: string | null): WalkEntry | null {
+  if (prefix === null) return entry;
+  if (`${entry.path}/` === prefix) return { ...entry, archivePath: "." };
+  if (prefix.startsWith(`${entry.path}/`)) return null;
+  if (!entry.path.startsWith(prefix)) return entry;
+  return { ...entry, archivePath: toArchivePath(entry.path.slice(prefix.length)) };
+}
+
+const TYPE = 0o170000;
+const SYMLINK = 0o120000;
+const SPECIAL: ReadonlySet<number> = new Set([0o010000, 0o020000, 0o060000]);
+
+/** With `--read-special` a link to a device or FIFO is what it points to. */
+function followed(context: CommandContext, entry: WalkEntry, values: CreateValues): WalkEntry {
+  if (!values.read_special || (entry.stat.mode & TYPE) !== SYMLINK) return entry;
+  let target: Stat;
+  try {
+    target = context.files.stat(entry.path);
+  } catch (error) {
+    if (error instanceof OsError) return entry;
+    throw error;
+  }
+  return SPECIAL.has(target.mode & TYPE) ? { ...entry, stat: target } : entry;
 }
 
 /** The files cache knows absolute paths: a backup of "." from two folders is two different things. */
@@ -88,12 +177,13 @@ function cacheByPath(cache: FilesCache, cwd: string, rechunk: boolean): NonNulla
 function inodesOf(
   context: CommandContext,
   paths: readonly (string | null)[],
+  how: "stat" | "lstat" = "stat",
 ): { dev: number; ino: bigint }[] {
   const found: { dev: number; ino: bigint }[] = [];
   for (const path of paths) {
     if (path === null) continue;
     try {
-      const { dev, ino } = context.files.stat(path);
+      const { dev, ino } = context.files[how](path);
       found.push({ dev, ino });
     } catch (error) {
       if (!(error instanceof OsError)) throw error;

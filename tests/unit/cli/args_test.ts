@@ -59,6 +59,17 @@ Deno.test("parseCommandArgs() reads options anywhere, abbreviated, joined and re
   assert.deepEqual(parseCommandArgs(SPEC, ["r"])["exclude"], []);
 });
 
+Deno.test("parseCommandArgs() lets options stand between paths, and ends them at --", () => {
+  const values = parseCommandArgs(SPEC, ["r", "a", "--stats", "b", "-e", "x", "--level=low", "-", "c"]);
+  assert.deepEqual(values["paths"], ["a", "b", "-", "c"]);
+  assert.deepEqual(values["exclude"], ["x"]);
+  assert.equal(values["stats"], true);
+  const joined = parseCommandArgs(SPEC, ["-sex", "r", "--excl", "y", "--", "-e", "--stats"]);
+  assert.deepEqual(joined["exclude"], ["x", "y"]);
+  assert.deepEqual(joined["paths"], ["-e", "--stats"]);
+  assert.deepEqual(parseCommandArgs(SPEC, ["-e", "-x", "--exclude", "--y", "r"])["exclude"], ["-x", "--y"]);
+});
+
 Deno.test("parseCommandArgs() does not carry repeated values from one call to the next", () => {
   parseCommandArgs(SPEC, ["-e", "1", "r"]);
   assert.deepEqual(parseCommandArgs(SPEC, ["-e", "2", "r"])["exclude"], ["2"]);
