@@ -1,16 +1,18 @@
 /**
- * Error numbers of Linux and what they mean in plain words. In: a number or a symbol from a failed system call. Out: an
- * {@link OsError}. Numbers are those of the kernel's generic table (asm-generic/errno.h), which x86-64 and arm64 share.
+ * Error numbers of the Unixes and what they mean in plain words. In: a number or a symbol from a failed system call. Out: an
+ * {@link OsError}. Linux: the kernel's generic table (asm-generic/errno.h), which x86-64 and arm64 share. macOS and FreeBSD:
+ * <sys/errno.h> of each; they agree up to 81.
  */
 import { OsError } from "../errors.ts";
 
+// The same on all of them.
 export const EPERM = 1;
 export const EINTR = 4;
 export const EEXIST = 17;
 export const EINVAL = 22;
 
 // One line per block of ten, from 1 on; empty where the table has a hole.
-const SYMBOLS = [
+const LINUX = [
   "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD",
   "EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR",
   "EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS",
@@ -27,6 +29,35 @@ const SYMBOLS = [
   "ENOTRECOVERABLE ERFKILL EHWPOISON",
 ].join(" ").split(" ");
 
+const BSD = [
+  "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD",
+  "EDEADLK ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR",
+  "EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS",
+  "EMLINK EPIPE EDOM ERANGE EAGAIN EINPROGRESS EALREADY ENOTSOCK EDESTADDRREQ EMSGSIZE",
+  "EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT ENOTSUP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN",
+  "ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT",
+  "ECONNREFUSED ELOOP ENAMETOOLONG EHOSTDOWN EHOSTUNREACH ENOTEMPTY EPROCLIM EUSERS EDQUOT ESTALE",
+  "EREMOTE EBADRPC ERPCMISMATCH EPROGUNAVAIL EPROGMISMATCH EPROCUNAVAIL ENOLCK ENOSYS EFTYPE EAUTH",
+  "ENEEDAUTH",
+];
+
+const DARWIN = [
+  ...BSD,
+  "EPWROFF EDEVERR EOVERFLOW EBADEXEC EBADARCH ESHLIBVERS EBADMACHO ECANCELED EIDRM",
+  "ENOMSG EILSEQ ENOATTR EBADMSG EMULTIHOP ENODATA ENOLINK ENOSR ENOSTR EPROTO",
+  // EOPNOTSUPP has a number of its own here and means the same.
+  "ETIME ENOTSUP ENOPOLICY ENOTRECOVERABLE EOWNERDEAD EQFULL",
+].join(" ").split(" ");
+
+const FREEBSD = [
+  ...BSD,
+  "EIDRM ENOMSG EOVERFLOW ECANCELED EILSEQ ENOATTR EDOOFUS EBADMSG EMULTIHOP",
+  "ENOLINK EPROTO ENOTCAPABLE ECAPMODE ENOTRECOVERABLE EOWNERDEAD EINTEGRITY",
+].join(" ").split(" ");
+
+/** Symbols by number less one, "-" where there is none. */
+const TABLES = { linux: LINUX, darwin: DARWIN, freebsd: FREEBSD } as const;
+
 const TEXTS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EAGAIN: "not ready, try again",
@@ -40,6 +71,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   EIO: "input/output error of the device",
   EISDIR: "is a directory",
   ELOOP: "is a symbolic link, or too many of them",
+  EINTEGRITY: "the file system is damaged",
   EMFILE: "too many files open in this process",
   EMLINK: "too many names for one file",
   ENAMETOOLONG: "name too long",
@@ -65,9 +97,9 @@ const TEXTS: Readonly<Record<string, string>> = {
   EXDEV: "on another file system",
 };
 
-/** Symbol of a Linux error number, "E<number>" where the table has none. */
-export function errnoSymbol(errno: number): string {
-  const symbol = SYMBOLS[errno - 1];
+/** Symbol of an error number, "E<number>" where the system's table has none. */
+export function errnoSymbol(errno: number, system: keyof typeof TABLES = "linux"): string {
+  const symbol = TABLES[system][errno - 1];
   return symbol === undefined || symbol === "-" ? `E${errno}` : symbol;
 }
 

@@ -5,36 +5,19 @@
  * through `syscall`; the kernel looks at the lower half of their 32-bit arguments only. Sizes are `i32` where a call never
  * moves more than 2 GiB, because 64-bit results would make a BigInt per call.
  */
+import { UNIX_SYMBOLS, type UnixFlags } from "./_unix_system.ts";
 
 const SYMBOLS = {
+  ...UNIX_SYMBOLS,
   __errno_location: { parameters: [], result: "pointer" },
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
-  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
-  fsync: { parameters: ["i32"], result: "i32" },
   fdatasync: { parameters: ["i32"], result: "i32" },
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   getdents64: { name: "syscall", parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   cachestat: { name: "syscall", parameters: ["i32", "i32", "buffer", "buffer", "u32"], result: "i32" },
-  readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
-  mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  renameat: { parameters: ["i32", "buffer", "i32", "buffer"], result: "i32" },
-  linkat: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32" },
-  symlinkat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
   mkfifoat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   mknodat: { parameters: ["i32", "buffer", "u32", "u64"], result: "i32" },
-  fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-  fchownat: { parameters: ["i32", "buffer", "u32", "u32", "i32"], result: "i32" },
-  fchmod: { parameters: ["i32", "u32"], result: "i32" },
-  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
-  futimens: { parameters: ["i32", "buffer"], result: "i32" },
-  utimensat: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   statvfs: { parameters: ["buffer", "buffer"], result: "i32" },
   getpwuid: { parameters: ["u32"], result: "pointer" },
   getgrgid: { parameters: ["u32"], result: "pointer" },
@@ -44,22 +27,8 @@ const SYMBOLS = {
   freeaddrinfo: { parameters: ["pointer"], result: "void" },
 } as const;
 
-/** What differs between the architectures (asm/fcntl.h, asm/unistd.h of each). */
-export interface LinuxAbi {
-  readonly O_DIRECTORY: number;
-  readonly O_NOFOLLOW: number;
-  readonly SYS_getdents64: number;
-}
-
-const ABIS: Readonly<Record<string, LinuxAbi>> = {
-  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000, SYS_getdents64: 217 },
-  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000, SYS_getdents64: 61 },
-};
-
 // The same on both (asm-generic/fcntl.h, linux/fcntl.h).
 export const O_RDONLY = 0;
-export const O_WRONLY = 1;
-export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;
@@ -70,12 +39,37 @@ export const O_NOATIME = 0o1000000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const AT_FDCWD = -100;
-export const AT_SYMLINK_NOFOLLOW = 0x100;
-export const AT_REMOVEDIR = 0x200;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_REMOVEDIR = 0x200;
+
+const COMMON_FLAGS = {
+  O_APPEND,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOATIME,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_TRUNC,
+  O_PASS: O_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+};
+
+/** What differs between the architectures (asm/fcntl.h, asm/unistd.h of each). */
+export interface LinuxAbi extends UnixFlags {
+  readonly SYS_getdents64: number;
+}
+
+export const LINUX_ABIS: Readonly<Record<string, LinuxAbi>> = {
+  x86_64: { ...COMMON_FLAGS, O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000, SYS_getdents64: 217 },
+  aarch64: { ...COMMON_FLAGS, O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000, SYS_getdents64: 61 },
+};
+
 export const AT_EMPTY_PATH = 0x1000;
 /** The same number everywhere, as all calls since 2019 (Linux 6.5). */
 export const SYS_cachestat = 451;
-export const SEEK_END = 2;
 export const POSIX_FADV_DONTNEED = 4;
 
 export type LibcSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -98,7 +92,7 @@ export function openLibc(): Libc | null {
 function load(): Libc | null {
   const deno = (globalThis as { Deno?: typeof Deno }).Deno;
   if (deno === undefined || deno.build.os !== "linux" || typeof deno.dlopen !== "function") return null;
-  const abi = ABIS[deno.build.arch];
+  const abi = LINUX_ABIS[deno.build.arch];
   if (abi === undefined) return null;
   // The second names are musl's, where a program of another C library finds the libc of its own loader.
   for (const name of ["libc.so.6", `libc.musl-${deno.build.arch}.so.1`, "libc.so"]) {

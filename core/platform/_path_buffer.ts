@@ -5,14 +5,19 @@
 import { encodeText } from "../bytes/mod.ts";
 import { osError } from "./_errno.ts";
 
-/** Longest path that Linux takes in one call, with its zero byte (limits.h, PATH_MAX). */
+/** Longest path that Linux takes in one call, with its zero byte (limits.h, PATH_MAX); 1024 on macOS and FreeBSD. */
 export const PATH_MAX = 4096;
 
 const encoder = new TextEncoder();
 
 export class PathBuffer {
   /** Filled by {@link set} up to a zero byte. */
-  readonly bytes = new Uint8Array(PATH_MAX);
+  readonly bytes: Uint8Array<ArrayBuffer>;
+
+  /** `max`: bytes of the longest path, its zero byte among them. */
+  constructor(max: number = PATH_MAX) {
+    this.bytes = new Uint8Array(max);
+  }
 
   /**
    * Puts `path` in. False where it is too long for one call; throws EINVAL where it contains a zero character, which
@@ -22,12 +27,12 @@ export class PathBuffer {
     if (path.includes("\0")) throw osError("EINVAL", "path", path.replaceAll("\0", "\\0"));
     if (path.isWellFormed()) {
       const { read, written } = encoder.encodeInto(path, this.bytes);
-      if (read < path.length || written >= PATH_MAX) return false;
+      if (read < path.length || written >= this.bytes.length) return false;
       this.bytes[written] = 0;
       return true;
     }
     const bytes = encodeText(path);
-    if (bytes.length >= PATH_MAX) return false;
+    if (bytes.length >= this.bytes.length) return false;
     this.bytes.set(bytes);
     this.bytes[bytes.length] = 0;
     return true;
@@ -38,9 +43,12 @@ export class PathBuffer {
  * Cuts a path that is too long for one call at a slash into folders that are not, and a last part. Null where a single name
  * is too long.
  */
-export function cutLongPath(path: string): { folders: string[]; last: string } | null {
+export function cutLongPath(
+  path: string,
+  max: number = PATH_MAX,
+): { folders: string[]; last: string } | null {
   // A character takes up to three bytes per UTF-16 unit.
-  const step = Math.floor((PATH_MAX - 1) / 3);
+  const step = Math.floor((max - 1) / 3);
   const folders: string[] = [];
   let rest = path;
   while (rest.length > step) {

@@ -1,7 +1,8 @@
 /**
  * The files of this machine as the rest of Alcove sees them: synchronous, one system call each, paths as strings with
  * surrogate escapes (`core/bytes/text.ts`), times in nanoseconds. Implementations: `portable.ts` (node:* only, runs under
- * Node too), `linux.ts` (FFI). All failures are {@link OsError} with the symbolic errno in `code`.
+ * Node too), `windows.ts` over it, and by FFI `linux.ts`, `darwin.ts`, `freebsd.ts`. All failures are {@link OsError} with
+ * the symbolic errno in `code`.
  */
 
 /** What lstat/stat/fstat tell. Times are nanoseconds since 1970. */
@@ -20,6 +21,8 @@ export interface Stat {
   ctimeNs: bigint;
   /** null where the system or file system does not tell. */
   birthtimeNs: bigint | null;
+  /** File flags as BSD numbers them (`attributes.ts`); null or absent where stat does not tell. */
+  flags?: number | null;
 }
 
 /** File type bits of `Stat.mode` (POSIX <sys/stat.h>; the values are the same on every Unix). */
@@ -63,7 +66,27 @@ export interface ReadDirOptions {
   noAtime?: boolean;
 }
 
+/**
+ * Calls on a name in an open folder. Whatever happens to the folders above it meanwhile, it is the same folder; and it may
+ * lie as deep as it likes. `dir` is a descriptor of {@link openFolder}, `name` a single name.
+ */
+export interface FilesAt {
+  /**
+   * Opens a folder to be listed and for the calls below; `close` it. Never follows a symbolic link in the last place (ELOOP
+   * or ENOTDIR) and leaves the access time alone, where permitted. Without a `dir`, `name` is a path.
+   */
+  openFolder(dir: number | null, name: string): number;
+  /** Names in an open folder as `readDir` with `byInode` gives them. Once for each descriptor. */
+  listFolder(fd: number): string[];
+  lstatAt(dir: number, name: string): Stat;
+  openAt(dir: number, name: string, options?: OpenOptions): number;
+  readLinkAt(dir: number, name: string): string;
+}
+
 export interface Files {
+  /** Absent where the system has no such calls or may not be asked for them. */
+  readonly at?: FilesAt;
+
   lstat(path: string): Stat;
   stat(path: string): Stat;
   fstat(fd: number): Stat;

@@ -1,6 +1,8 @@
 /** Recorded answers of the kernel, decoded. */
 import assert from "node:assert/strict";
-import { decodeStatx, deviceNumber, DirectoryList, STATX_SIZE } from "../../../core/platform/_statx.ts";
+import { decodeStatx, deviceNumber, STATX_SIZE } from "../../../core/platform/_statx.ts";
+import { UF_APPEND, UF_COMPRESSED, UF_NODUMP } from "../../../core/platform/mod.ts";
+import { DirectoryList } from "../../../core/platform/_dirent.ts";
 import { errnoSymbol, osError } from "../../../core/platform/_errno.ts";
 
 /** A struct statx by its fields: [offset, bytes, value]. */
@@ -17,6 +19,7 @@ function statx(fields: readonly [number, 2 | 4 | 8, bigint][]): DataView {
 Deno.test("decodeStatx() reads every field at the kernel's offset", () => {
   const stat = decodeStatx(statx([
     [0, 4, 0xfffn],
+    [8, 8, 0x64n],
     [16, 4, 3n],
     [20, 4, 1000n],
     [24, 4, 4294967294n],
@@ -24,6 +27,7 @@ Deno.test("decodeStatx() reads every field at the kernel's offset", () => {
     [32, 8, 0xfedcba9876543210n],
     [40, 8, 5_000_000_000n],
     [48, 8, 9_765_632n],
+    [56, 8, 0x203474n],
     [64, 8, 1_700_000_001n],
     [72, 4, 1n],
     [80, 8, 1_700_000_002n],
@@ -51,11 +55,17 @@ Deno.test("decodeStatx() reads every field at the kernel's offset", () => {
     atimeNs: 1_700_000_001_000_000_001n,
     ctimeNs: 1_700_000_003_000_000_003n,
     birthtimeNs: 1_700_000_002_000_000_002n,
+    flags: UF_NODUMP | UF_APPEND | UF_COMPRESSED,
   });
 });
 
 Deno.test("decodeStatx() knows no birth time where the file system tells none", () => {
   assert.equal(decodeStatx(statx([[0, 4, 0x7ffn], [80, 8, 5n]])).birthtimeNs, null);
+});
+
+Deno.test("decodeStatx() knows no flags where the file system tells of none", () => {
+  assert.equal(decodeStatx(statx([[8, 8, 0x10n], [56, 8, 0x30n]])).flags, null);
+  assert.equal(decodeStatx(statx([[8, 8, 0x1000n], [56, 8, 0x1070n]])).flags, 0);
 });
 
 Deno.test("deviceNumber() packs as C libraries do", () => {
