@@ -108,21 +108,17 @@ export class Extraction {
     const type = item.mode & TYPE;
     if (type === DIRECTORY) return target?.directory(item);
     if (type === SYMLINK) return target?.symlink(item);
-    if (item.source !== undefined && target) {
-      const master = this.#masters.get(item.source);
-      const source = master?.extractedAs ?? null;
-      if (source !== null && target.hardLink(item, source)) return;
-      if (master) {
-        // The first name is not among what is extracted: this one takes its place and its contents.
-        const whole: Item = { ...master.item, path: item.path };
-        await this.#extractWhole(whole, target);
-        master.extractedAs = item.path;
-        return;
+    const first = this.#masters.get(item.source ?? original);
+    if (item.source !== undefined && first) {
+      if (first.extractedAs !== null) {
+        // Its contents were written or verified already, under the first name.
+        if (!target || target.hardLink(item, first.extractedAs)) return;
       }
+      // The first name is not among what is extracted: this one takes its place and its contents.
+      item = { ...first.item, path: item.path };
     }
     await this.#extractWhole(item, target);
-    const master = this.#masters.get(original);
-    if (master && target) master.extractedAs = item.path;
+    if (first) first.extractedAs = item.path;
   }
 
   async #extractWhole(item: Item, target: Target | null): Promise<void> {
@@ -132,7 +128,7 @@ export class Extraction {
       : target?.openFile(item) ?? null;
     let written = 0;
     try {
-      for await (const data of fetchContents(this.archive.store, this.archive.codec, this.#contents(item))) {
+      for await (const data of fetchContents(this.archive.store, this.archive.codec, item.chunks ?? [])) {
         written += data.length;
         const wait = sink?.write(data);
         if (wait) await wait;
@@ -157,14 +153,6 @@ export class Extraction {
       );
     }
     target?.restoreMeta(item);
-  }
-
-  /** A further name has no chunks of its own: on standard output and in a dry run its contents are the first one's. */
-  #contents(item: Item): readonly ChunkEntry[] {
-    if (item.chunks === undefined && item.source !== undefined) {
-      return this.#masters.get(item.source)?.item.chunks ?? [];
-    }
-    return item.chunks ?? [];
   }
 
   #progress(path: string, finished: boolean): void {
