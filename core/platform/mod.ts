@@ -14,6 +14,22 @@ export {
   type Stat,
 } from "./files.ts";
 export { openFiles } from "./open_files.ts";
+export {
+  type AclOptions,
+  type Attributes,
+  type AttributeTarget,
+  NoAttributes,
+  type PosixAcl,
+  type ReadAttributes,
+  type ReadOptions,
+  UF_APPEND,
+  UF_COMPRESSED,
+  UF_IMMUTABLE,
+  UF_NODUMP,
+} from "./attributes.ts";
+export { openAttributes } from "./open_attributes.ts";
+export { LinuxAttributes } from "./linux_attributes.ts";
+export type { AclNames } from "./posix_acl.ts";
 export { PortableFiles } from "./portable.ts";
 export { LinuxFiles } from "./linux.ts";
 export { Host, type HostOptions, isLocalProcessAlive, nodeNumber, setUmask } from "./host.ts";

@@ -1,0 +1,100 @@
+/**
+ * What a file has beside contents, owner, mode and times: extended attributes, POSIX ACLs, file flags. In and out: values as
+ * they stand in an archive's items. Implementations: `linux_attributes.ts`, and for systems whose attributes this version
+ * does not know, {@link NoAttributes}.
+ */
+import { osError } from "./_errno.ts";
+import type { OsError } from "../errors.ts";
+import type { AclNames } from "./posix_acl.ts";
+import type { Stat } from "./files.ts";
+
+// File flags by BSD's numbers (FreeBSD and macOS, sys/stat.h), in which borg stores them on every system.
+export const UF_NODUMP = 0x1;
+export const UF_IMMUTABLE = 0x2;
+export const UF_APPEND = 0x4;
+export const UF_COMPRESSED = 0x20;
+
+/** A path, of which a symbolic link in the last place is meant itself, or an open descriptor. */
+export type AttributeTarget = string | number;
+
+/** POSIX ACLs in borg's text form (`posix_acl.ts`). */
+export interface PosixAcl {
+  access?: Uint8Array;
+  /** Of folders alone; empty where a folder has just the other one. */
+  default?: Uint8Array;
+}
+
+export interface ReadOptions {
+  /** Default true. */
+  xattrs?: boolean;
+  /** Who has which number; absent: no ACLs are read. */
+  acls?: AclOptions;
+  /** Told of a single attribute that cannot be read; it is left out. */
+  onUnreadable?: (name: string, error: OsError) => void;
+}
+
+export interface AclOptions {
+  names: AclNames;
+  /** Numbers alone, as archived, whatever the names say. */
+  numericIds?: boolean;
+}
+
+/** Both kinds of attributes of one file. */
+export interface ReadAttributes {
+  /** By name, in the order of the names' bytes; without those that are ACLs. */
+  xattrs: Map<string, Uint8Array>;
+  acl: PosixAcl;
+}
+
+/** Failures are OsErrors. A file system that has no such thing counts as one where nothing is set. */
+export interface Attributes {
+  /**
+   * Extended attributes and ACLs for the price of one listing where there are none, which answers null. `stat` is that of
+   * the target.
+   */
+  read(target: AttributeTarget, stat: Stat, options: ReadOptions): ReadAttributes | null;
+  xattrs(target: AttributeTarget): Map<string, Uint8Array>;
+  /** ENOTSUP where the file system has none. */
+  setXattr(target: AttributeTarget, name: string, value: Uint8Array): void;
+  /** Empty where the ACL says no more than the mode. */
+  acl(target: AttributeTarget, stat: Stat, options: AclOptions): PosixAcl;
+  /** What is absent or empty stays as it is. EINVAL for text that is no ACL. */
+  setAcl(target: AttributeTarget, acl: PosixAcl, options: AclOptions): void;
+  /** UF_… bits, 0 for what is neither file nor folder or cannot be opened. */
+  flags(target: AttributeTarget, stat: Stat): number;
+  /** Sets and takes away what UF_… names. Does nothing where the file system has no flags. */
+  setFlags(target: AttributeTarget, flags: number): void;
+}
+
+/** Finds nothing and keeps nothing, but for the flags that stat tells of. */
+export class NoAttributes implements Attributes {
+  read(): null {
+    return null;
+  }
+
+  xattrs(): Map<string, Uint8Array> {
+    return new Map();
+  }
+
+  setXattr(target: AttributeTarget): void {
+    throw osError("ENOTSUP", "setxattr", targetName(target));
+  }
+
+  acl(): PosixAcl {
+    return {};
+  }
+
+  setAcl(target: AttributeTarget): void {
+    throw osError("ENOTSUP", "setacl", targetName(target));
+  }
+
+  flags(_target: AttributeTarget, stat: Stat): number {
+    return stat.flags ?? 0;
+  }
+
+  setFlags(): void {}
+}
+
+export function targetName(target: AttributeTarget): string {
+  return typeof target === "number" ? `descriptor ${target}` : target;
+}
