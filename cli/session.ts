@@ -10,28 +10,22 @@ import {
   type Operation,
   readManifestObject,
 } from "../core/archive/mod.ts";
-import { asChunkId, encodeHex, encodeText, ID_LENGTH } from "../core/bytes/mod.ts";
-import { type Accel, decodeKeyFile, encodeKeyFile, nonceFloor, NonceKeeper } from "../core/crypto/mod.ts";
+import { asChunkId, encodeHex, ID_LENGTH } from "../core/bytes/mod.ts";
+import { type Accel, nonceFloor, NonceKeeper } from "../core/crypto/mod.ts";
 import {
   type BaseDirs,
   baseDirs,
   ChunksIndex,
   ChunksIndexCache,
-  KeyDir,
-  keyFileName,
+  RepositorySecurity,
 } from "../core/local/mod.ts";
-import { RepositorySecurity } from "../core/local/mod.ts";
 import {
   createCodec,
-  decodeKey,
   detectMode,
-  encodeKey,
   type EncryptionMode,
   type KeyMaterial,
   modeTraits,
-  newKey,
   type ObjectCodec,
-  plaintextMaterial,
   wipeKey,
 } from "../core/object/mod.ts";
 import { borrowAccel, isLocalProcessAlive, nowMs, randomBytes, sleep } from "../core/platform/mod.ts";
@@ -42,12 +36,13 @@ import {
   type SegmentStore,
   type StoreEnv,
 } from "../core/store/mod.ts";
-import { AppError, KeyError, OsError } from "../core/errors.ts";
+import { AppError, OsError } from "../core/errors.ts";
 import { selfTest } from "../wasm/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
-import { askPassphrase, askYes, environmentPassphrase, newPassphrase } from "./prompt.ts";
+import { askYes, newPassphrase } from "./prompt.ts";
+import { type KeyPlace, makeKey, readKey } from "./session_key.ts";
 import { commandError } from "./values.ts";
 import { BORG_VERSION } from "./version.ts";
 
@@ -243,9 +238,6 @@ export async function breakRepositoryLock(context: CommandContext, text: string)
   await breakLock(storeEnv(context), location.path);
 }
 
-/** How often a wrong passphrase may be typed. */
-const PASSPHRASE_ATTEMPTS = 3;
-
 class OpenRepository implements Session, NewSession {
   readonly #security: RepositorySecurity;
   readonly #dirs: BaseDirs;
@@ -293,7 +285,9 @@ class OpenRepository implements Session, NewSession {
     if (this.#codec) return this.#codec;
     const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
     const mode = detectMode(stored);
-    const material = await this.#readKey(mode);
+    const { material, keyFile, passphrase } = await readKey(this.#keys(), mode, () => this.store.loadKey());
+    this.keyFilePath = keyFile;
+    this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));
     wipeKey(material);
     return this.#codec;
@@ -332,62 +326,14 @@ class OpenRepository implements Session, NewSession {
     return this.context.env("ALCOVE_ACCEL") === "0" ? null : borrowAccel();
   }
 
-  #keyDir(): KeyDir {
-    return new KeyDir({
-      files: this.context.files,
-      directory: this.#dirs.keys,
-      keyFile: this.#dirs.keyFile,
-      location: canonicalPath(this.location),
-      decode: decodeKeyFile,
-    });
-  }
-
-  async #readKey(mode: EncryptionMode): Promise<KeyMaterial> {
-    const storage = modeTraits(mode).keyStorage;
-    if (storage === null) return plaintextMaterial(this.store.id);
-    const place = canonicalPath(this.location);
-    let blob: string | Uint8Array;
-    if (storage === "keyfile") {
-      const found = this.#keyDir().find(this.store.id);
-      this.keyFilePath = found.path;
-      blob = found.blob;
-    } else {
-      const stored = await this.store.loadKey();
-      if (stored === null || stored.length === 0) throw new KeyError("RepoKeyNotFoundError", [place]);
-      blob = stored;
-    }
-    const source = this.keyFilePath ?? `${place}/config`;
-    const decode = (passphrase: string): KeyMaterial | null => {
-      const key = decodeKey(blob, {
-        passphrase,
-        mode,
-        repositoryId: this.store.id,
-        location: place,
-        source,
-        tamRequiredDefault: this.#security.tamRequired,
-      });
-      if (key === "wrong passphrase") return null;
-      this.#passphraseProtected = passphrase !== "";
-      return key;
+  #keys(): KeyPlace {
+    return {
+      context: this.context,
+      dirs: this.#dirs,
+      location: this.location,
+      repositoryId: this.store.id,
+      tamRequiredDefault: this.#security.tamRequired,
     };
-    return await this.#unlock(decode, source);
-  }
-
-  async #unlock(decode: (passphrase: string) => KeyMaterial | null, source: string): Promise<KeyMaterial> {
-    const given = environmentPassphrase(this.context);
-    if (given !== null) {
-      const key = decode(given);
-      if (key === null) throw new KeyError("PassphraseWrong");
-      return key;
-    }
-    // A key without a passphrase needs no question.
-    const open = decode("");
-    if (open !== null) return open;
-    for (let attempt = 0; attempt < PASSPHRASE_ATTEMPTS; attempt++) {
-      const key = decode(await askPassphrase(`Enter passphrase for key ${source}: `));
-      if (key !== null) return key;
-    }
-    throw new KeyError("PasswordRetriesExceeded");
   }
 
   async openManifest(operations: readonly Operation[]): Promise<Manifest> {
@@ -420,24 +366,14 @@ class OpenRepository implements Session, NewSession {
   }
 
   async makeKey(mode: EncryptionMode, passphrase: string): Promise<void> {
-    const material = newKey(mode, this.store.id, randomBytes);
+    const { material, keyFile } = await makeKey(this.#keys(), mode, {
+      passphrase,
+      saveInRepository: (blob) => this.store.saveKey(blob),
+    });
+    this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
-    const { keyStorage } = modeTraits(mode);
-    if (keyStorage !== null) {
-      const blob = encodeKey(material, { passphrase, randomBytes, ...testIterations(this.context) });
-      if (keyStorage === "repository") await this.store.saveKey(encodeText(blob));
-      else this.#writeKeyFile(encodeKeyFile(this.store.id, blob));
-    }
     this.#codec = await this.#makeCodec(material, 0n);
     wipeKey(material);
-  }
-
-  #writeKeyFile(contents: Uint8Array): void {
-    const dir = this.#keyDir();
-    const { path, host } = this.location;
-    const file = dir.newPath(keyFileName({ path, host: host ?? null }));
-    dir.create(file, contents);
-    this.keyFilePath = file;
   }
 
   async afterInit(manifest: Manifest): Promise<void> {
@@ -480,11 +416,6 @@ class OpenRepository implements Session, NewSession {
     this.#codec?.dispose();
     await this.store.close();
   }
-}
-
-/** BORG_TESTONLY_WEAKEN_KDF, as borg's own tests have it. */
-function testIterations(context: CommandContext): { iterations?: number } {
-  return context.env("BORG_TESTONLY_WEAKEN_KDF") === "1" ? { iterations: 1 } : {};
 }
 
 /** Removes a folder of files; one that is not there, or not ours, stays. */

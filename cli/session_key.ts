@@ -1,0 +1,112 @@
+/** Finding, unlocking and making the key of a repository: where blobs lie, and who knows the passphrase. */
+import { encodeText } from "../core/bytes/mod.ts";
+import { decodeKeyFile, encodeKeyFile } from "../core/crypto/mod.ts";
+import { type BaseDirs, KeyDir, keyFileName } from "../core/local/mod.ts";
+import {
+  decodeKey,
+  encodeKey,
+  type EncryptionMode,
+  type KeyMaterial,
+  modeTraits,
+  newKey,
+  plaintextMaterial,
+} from "../core/object/mod.ts";
+import { randomBytes } from "../core/platform/mod.ts";
+import type { Awaitable } from "../core/store/mod.ts";
+import { KeyError } from "../core/errors.ts";
+import type { CommandContext } from "./context.ts";
+import { canonicalPath, type Location } from "./location.ts";
+import { askPassphrase, environmentPassphrase } from "./prompt.ts";
+
+export interface KeyPlace {
+  context: CommandContext;
+  dirs: BaseDirs;
+  location: Location;
+  repositoryId: Uint8Array;
+  /** What holds for keys made before borg knew of authenticated metadata. */
+  tamRequiredDefault: boolean;
+}
+
+export interface ReadKey {
+  material: KeyMaterial;
+  /** Path of the key file, null where the key lies elsewhere. */
+  keyFile: string | null;
+  passphrase: string;
+}
+
+/** How often a wrong passphrase may be typed. */
+const PASSPHRASE_ATTEMPTS = 3;
+
+function keyDir(place: KeyPlace): KeyDir {
+  return new KeyDir({
+    files: place.context.files,
+    directory: place.dirs.keys,
+    keyFile: place.dirs.keyFile,
+    location: canonicalPath(place.location),
+    decode: decodeKeyFile,
+  });
+}
+
+/** The repository's key, unlocked. Throws the key errors. */
+export async function readKey(
+  place: KeyPlace,
+  mode: EncryptionMode,
+  loadFromRepository: () => Awaitable<Uint8Array | null>,
+): Promise<ReadKey> {
+  const { repositoryId, tamRequiredDefault } = place;
+  const storage = modeTraits(mode).keyStorage;
+  if (storage === null) return { material: plaintextMaterial(repositoryId), keyFile: null, passphrase: "" };
+  const location = canonicalPath(place.location);
+  const found = storage === "keyfile" ? keyDir(place).find(repositoryId) : null;
+  const blob = found ? found.blob : await loadFromRepository();
+  if (blob === null || blob.length === 0) throw new KeyError("RepoKeyNotFoundError", [location]);
+  const source = found ? found.path : `${location}/config`;
+  const open = (passphrase: string): KeyMaterial | null => {
+    const key = decodeKey(blob, { passphrase, mode, repositoryId, location, source, tamRequiredDefault });
+    return key === "wrong passphrase" ? null : key;
+  };
+  return { ...await unlock(place.context, open, source), keyFile: found ? found.path : null };
+}
+
+async function unlock(
+  context: CommandContext,
+  open: (passphrase: string) => KeyMaterial | null,
+  source: string,
+): Promise<{ material: KeyMaterial; passphrase: string }> {
+  const given = environmentPassphrase(context);
+  if (given !== null) {
+    const material = open(given);
+    if (material === null) throw new KeyError("PassphraseWrong");
+    return { material, passphrase: given };
+  }
+  // A key without a passphrase needs no question.
+  const unprotected = open("");
+  if (unprotected !== null) return { material: unprotected, passphrase: "" };
+  for (let attempt = 0; attempt < PASSPHRASE_ATTEMPTS; attempt++) {
+    const passphrase = await askPassphrase(`Enter passphrase for key ${source}: `);
+    const material = open(passphrase);
+    if (material !== null) return { material, passphrase };
+  }
+  throw new KeyError("PasswordRetriesExceeded");
+}
+
+/** Makes the key of a new repository and stores it where the mode wants it. */
+export async function makeKey(
+  place: KeyPlace,
+  mode: EncryptionMode,
+  options: { passphrase: string; saveInRepository: (blob: Uint8Array) => Awaitable<void> },
+): Promise<{ material: KeyMaterial; keyFile: string | null }> {
+  const material = newKey(mode, place.repositoryId, randomBytes);
+  const { keyStorage } = modeTraits(mode);
+  if (keyStorage === null) return { material, keyFile: null };
+  const blob = encodeKey(material, { passphrase: options.passphrase, randomBytes });
+  if (keyStorage === "repository") {
+    await options.saveInRepository(encodeText(blob));
+    return { material, keyFile: null };
+  }
+  const dir = keyDir(place);
+  const { path, host } = place.location;
+  const keyFile = dir.newPath(keyFileName({ path, host: host ?? null }));
+  dir.create(keyFile, encodeKeyFile(place.repositoryId, blob));
+  return { material, keyFile };
+}
