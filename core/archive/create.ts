@@ -76,7 +76,7 @@ export class Backup {
   /** Archive path of the first name of each file with several names, by device and inode. */
   readonly #hardLinks = new Map<string, string>();
   #lastCheckpointMs: number;
-  #lastProgressMs = 0;
+  #lastProgressMs = -Infinity;
   #lastBreathMs = 0;
 
   constructor(
