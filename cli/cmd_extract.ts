@@ -17,6 +17,9 @@ interface ExtractValues extends PatternValues {
   numeric_ids: boolean;
   stdout: boolean;
   sparse: boolean;
+  noflags: boolean;
+  noacls: boolean;
+  noxattrs: boolean;
   strip_components: number;
 }
 
@@ -24,15 +27,24 @@ const spec: CommandSpec = {
   name: "extract",
   summary: "restore files of an archive",
   description:
-    `Restores an archive, or what PATH names in it, below the current folder: contents, owners, modes and times.
+    `Restores an archive, or what PATH names in it, below the current folder: contents, owners, modes, times,
+extended attributes, access control lists and file flags.
 
 Existing files of the same name are replaced. Nothing is ever written outside of the current folder. Restoring owners
-takes root.`,
+and most flags takes root.`,
   options: [
     { flags: ["--list"], name: "output_list", help: "print the path of each file" },
     { flags: ["-n", "--dry-run"], name: "dry_run", help: "fetch and verify everything, but write nothing" },
     { flags: ["--numeric-ids"], name: "numeric_ids", help: "restore owners by number, not by name" },
     { flags: ["--numeric-owner"], name: "numeric_ids", hidden: true, help: "deprecated, use --numeric-ids" },
+    {
+      flags: ["--noflags"],
+      name: "noflags",
+      help: "do not set file flags (nodump, immutable, append only, …)",
+    },
+    { flags: ["--nobsdflags"], name: "noflags", hidden: true, help: "deprecated, use --noflags" },
+    { flags: ["--noacls"], name: "noacls", help: "do not set access control lists" },
+    { flags: ["--noxattrs"], name: "noxattrs", help: "do not set extended attributes" },
     { flags: ["--stdout"], name: "stdout", help: "write all contents to standard output" },
     { flags: ["--sparse"], name: "sparse", help: "make holes of stretches that are all zero" },
     ...PATTERN_OPTIONS,

@@ -22,6 +22,10 @@ export interface CreateValues extends PatternValues {
   atime: boolean;
   noctime: boolean;
   nobirthtime: boolean;
+  noflags: boolean;
+  noacls: boolean;
+  noxattrs: boolean;
+  exclude_nodump: boolean;
   exclude_caches: boolean;
   exclude_if_present: string[];
   keep_exclude_tags: boolean;
@@ -142,6 +146,12 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       help: "of folders left out by the two options above, keep the folder and the mark",
     },
     {
+      flags: ["--exclude-nodump"],
+      name: "exclude_nodump",
+      group: "include and exclude",
+      help: "leave out files and folders that are flagged nodump",
+    },
+    {
       flags: ["-x", "--one-file-system"],
       name: "one_file_system",
       group: fsGroup,
@@ -163,6 +173,15 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       group: fsGroup,
       help: "do not store the time of creation",
     },
+    {
+      flags: ["--noflags"],
+      name: "noflags",
+      group: fsGroup,
+      help: "do not store file flags (nodump, immutable, append only, compressed)",
+    },
+    { flags: ["--nobsdflags"], name: "noflags", hidden: true, help: "deprecated, use --noflags" },
+    { flags: ["--noacls"], name: "noacls", group: fsGroup, help: "do not store access control lists" },
+    { flags: ["--noxattrs"], name: "noxattrs", group: fsGroup, help: "do not store extended attributes" },
     {
       flags: ["--files-cache"],
       name: "files_cache",

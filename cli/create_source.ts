@@ -1,6 +1,8 @@
 /** What `create` backs up, put together from the rooms `fs` and `platform` and the command's options. */
 import type { PipeEntry, Source } from "../core/archive/mod.ts";
 import {
+  extendedMeta,
+  type ExtendedMetaOptions,
   FileReader,
   itemFromStat,
   normalizePath,
@@ -18,7 +20,8 @@ import {
 import { printable } from "../core/bytes/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { FilesCache } from "../core/local/mod.ts";
-import type { Stat } from "../core/platform/mod.ts";
+import { log } from "../core/report.ts";
+import { type Attributes, openAttributes, type Stat, UF_NODUMP } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
@@ -35,7 +38,9 @@ export interface SourceOptions {
 export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
   const { files, users } = context;
   const { values, cache } = options;
-  const entries = allEntries(context, session, options);
+  const attributes = openAttributes();
+  const extended = extendedOptions(context, attributes, values);
+  const entries = allEntries(context, session, { ...options, attributes });
   const metaOptions = {
     users,
     atime: values.atime,
@@ -48,16 +53,39 @@ export function makeSource(context: CommandContext, session: Session, options: S
     reader: new FileReader({ files, changedBy }),
     ...(values.read_special ? { specialReader: new FileReader({ files, changedBy, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
+    extended: (path, stat, fd) => extendedMeta(fd === undefined ? { path } : { path, fd }, stat, extended),
     readLink: (path) => readSourceLink(files, path),
     warningOf,
     ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),
   };
 }
 
+function extendedOptions(
+  context: CommandContext,
+  attributes: Attributes,
+  values: CreateValues,
+): ExtendedMetaOptions {
+  return {
+    attributes,
+    users: context.users,
+    numericIds: values.numeric_ids,
+    flags: !values.noflags,
+    acls: !values.noacls,
+    xattrs: !values.noxattrs,
+    onUnreadable: (path, message) =>
+      log(context.reporter, "WARNING", `${printable(path)}: ${printable(message)}`),
+  };
+}
+
+/** With what the walk itself needs. */
+interface WalkSourceOptions extends SourceOptions {
+  attributes: Attributes;
+}
+
 function* allEntries(
   context: CommandContext,
   session: Session,
-  options: SourceOptions,
+  options: WalkSourceOptions,
 ): Generator<WalkEntry | PipeEntry, undefined> {
   const { values, paths } = options;
   if (values.content_from_command) {
@@ -93,10 +121,10 @@ function report(context: CommandContext, path: string, error: OsError): void {
 function* walkRoot(
   context: CommandContext,
   root: string,
-  options: SourceOptions,
+  options: WalkSourceOptions,
   skip: { dev: number; ino: bigint }[],
 ): Generator<WalkEntry> {
-  const { values, rules } = options;
+  const { values, rules, attributes } = options;
   const { files, reporter } = context;
   const matcher = new PathMatcher(rules);
   const walk: WalkOptions = {
@@ -108,6 +136,9 @@ function* walkRoot(
     onError: (path, error) => report(context, path, error),
     onExcluded: (path) => reporter.emit({ type: "file_status", status: "x", path: printable(path) }),
   };
+  if (values.exclude_nodump) {
+    walk.leaveOut = (path, stat) => (attributes.flags(path, stat) & UF_NODUMP) !== 0;
+  }
   if (rules.length > 0) walk.matcher = (path) => matcher.match(path);
   if (values.exclude_caches || values.exclude_if_present.length > 0) {
     const tags = { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present };

@@ -1,12 +1,13 @@
 /** Where `extract` writes: below the current folder. */
 import type { Target } from "../core/archive/mod.ts";
 import { Restorer } from "../core/fs/mod.ts";
+import { openAttributes } from "../core/platform/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import type { CommandContext } from "./context.ts";
 
 export function makeTarget(
   context: CommandContext,
-  options: { numeric_ids: boolean; sparse: boolean },
+  options: { numeric_ids: boolean; sparse: boolean; noflags: boolean; noacls: boolean; noxattrs: boolean },
 ): Target {
   return new Restorer({
     files: context.files,
@@ -14,6 +15,10 @@ export function makeTarget(
     users: context.users,
     numericIds: options.numeric_ids,
     sparse: options.sparse,
-    warn: (code, path, message) => context.reporter.warn(code, printable(path), message),
+    attributes: openAttributes(),
+    flags: !options.noflags,
+    acls: !options.noacls,
+    xattrs: !options.noxattrs,
+    warn: (code, path, message) => context.reporter.warn(code, printable(path), printable(message)),
   });
 }

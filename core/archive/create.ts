@@ -3,7 +3,7 @@
  * backup goes on; trouble with the repository ends it (the wrap rule: only a SourceError is caught here).
  */
 import type { Chunker } from "../chunk/mod.ts";
-import type { FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
+import type { ExtendedMeta, FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
 import type { Stat } from "../platform/mod.ts";
 import type { Awaitable } from "../store/mod.ts";
 import type { WarningCode } from "../errors.ts";
@@ -31,6 +31,11 @@ export interface Source {
   /** Reads devices and FIFOs as if they were files; absent: they are stored as what they are. */
   specialReader?: FileReader;
   meta(archivePath: string, stat: Stat): ItemMeta;
+  /**
+   * Extended attributes, ACLs and flags, by `fd` where the file is open; null where there are none. Absent: none are stored.
+   * Throws the error of `isSourceError`.
+   */
+  extended?(path: string, stat: Stat, fd?: number): ExtendedMeta | null;
   /** Throws the error of `isSourceError`. */
   readLink(path: string): string;
   /** What earlier backups saw of a file at a path (as the walk has it); absent: every file is read. */
@@ -133,7 +138,7 @@ export class Backup {
   }
 
   async #addByType(entry: WalkEntry): Promise<string> {
-    const { path, archivePath, stat } = entry;
+    const { path, stat } = entry;
     const type = stat.mode & TYPE;
     if (this.source.specialReader && (type === FIFO || type === CHARACTER || type === BLOCK)) {
       return await this.#addSpecialContents(entry, this.source.specialReader);
@@ -142,12 +147,9 @@ export class Backup {
       case REGULAR:
         return await this.#addFile(entry);
       case DIRECTORY:
-        return await this.#add(this.source.meta(archivePath, stat), "d");
+        return await this.#add(this.#metaOf(entry), "d");
       case SYMLINK:
-        return await this.#add(
-          { ...this.source.meta(archivePath, stat), source: this.source.readLink(path) },
-          "s",
-        );
+        return await this.#add({ ...this.#metaOf(entry), source: this.source.readLink(path) }, "s");
       case FIFO:
         return await this.#addSpecial(entry, {}, "f");
       case CHARACTER:
@@ -159,6 +161,11 @@ export class Backup {
     }
   }
 
+  /** Of what is not opened. */
+  #metaOf({ path, archivePath, stat }: WalkEntry): Item {
+    return Object.assign(this.source.meta(archivePath, stat), this.source.extended?.(path, stat));
+  }
+
   async #add(item: Item, status: string): Promise<string> {
     const wait = this.writer.addItem(item);
     if (wait) await wait;
@@ -167,7 +174,7 @@ export class Backup {
   }
 
   async #addSpecial(entry: WalkEntry, extra: Partial<Item>, status: string): Promise<string> {
-    const item: Item = { ...this.source.meta(entry.archivePath, entry.stat), ...extra };
+    const item: Item = { ...this.#metaOf(entry), ...extra };
     if (this.#linkTo(entry.stat, item)) return await this.#add(item, "h");
     item.hardlink_master = entry.stat.nlink > 1;
     await this.#add(item, status);
@@ -182,10 +189,11 @@ export class Backup {
       const item: Item = this.source.meta(entry.archivePath, stat);
       item.mode = REGULAR | (stat.mode & 0o7777);
       item.hardlink_master = false;
+      const extended = this.source.extended?.(entry.path, stat, reader.descriptor);
       this.#status("A", entry.path);
       await this.#addContents(item, entry.path, { read: (into) => reader.read(into), parallel: true });
       this.writer.stats.files++;
-      return await this.#add(item, "");
+      return await this.#add(Object.assign(item, extended), "");
     } finally {
       reader.close();
     }
@@ -212,7 +220,9 @@ export class Backup {
     const stat = reader.open(entry.path, entry.stat);
     try {
       const item: Item = this.source.meta(entry.archivePath, stat);
-      if (this.#linkTo(stat, item)) return await this.#add(item, "h");
+      // Read first, because this may fail, and stored last: parts of a file do not have them.
+      const extended = this.source.extended?.(entry.path, stat, reader.descriptor);
+      if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status(this.#cacheSaid === "changed" ? "M" : "A", entry.path);
       const chunks = await this.#addContents(item, entry.path, {
@@ -221,7 +231,7 @@ export class Backup {
       });
       const changed = reader.changedSinceOpen();
       if (!changed) this.source.cache?.remember(entry.path, stat, chunks);
-      await this.#addMaster(item, stat);
+      await this.#addMaster(Object.assign(item, extended), stat);
       return changed ? "C" : "";
     } finally {
       reader.close();
@@ -247,13 +257,13 @@ export class Backup {
       this.#cacheSaid = cached;
       return null;
     }
+    const item: Item = this.#metaOf(entry);
     const reused = this.sink.reuse(cached, this.writer.stats);
     if (!(reused instanceof Promise ? await reused : reused)) {
       // The repository lost a chunk, or another one stands in its place: the file is read.
       this.#cacheSaid = "changed";
       return null;
     }
-    const item: Item = this.source.meta(entry.archivePath, stat);
     item.hardlink_master = stat.nlink > 1;
     item.chunks = cached;
     item.size = stat.size;

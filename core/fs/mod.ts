@@ -3,10 +3,11 @@ export { type WalkEntry, Walker, type WalkOptions, type WalkVerdict } from "./wa
 export { joinPath, normalizePath, toArchivePath } from "./archive_path.ts";
 export { type TagOptions, tagsOf } from "./tag_files.ts";
 export { clampTimeNs, itemFromStat, type ItemMeta, type ItemMetaOptions } from "./item_from_stat.ts";
+export { type ExtendedMeta, extendedMeta, type ExtendedMetaOptions } from "./extended_meta.ts";
 export { type ChangedBy, FileReader, type FileReaderOptions, readSourceLink } from "./read_file.ts";
 export { onSource, SourceError, warningCodeOf, warningOf } from "./source_error.ts";
 export { type RestoredFile, Restorer, type RestorerOptions } from "./restore_item.ts";
-export { applyMeta, ownerOf, type OwnerOptions, type RestoreItem } from "./restore_meta.ts";
+export { applyMeta, type MetaOptions, ownerOf, type OwnerOptions, type RestoreItem } from "./restore_meta.ts";
 export { type GlobDialect, globToRegExp } from "./glob.ts";
 export {
   parsePattern,

@@ -63,6 +63,11 @@ export class FileReader {
     }
   }
 
+  /** Of the open file. */
+  get descriptor(): number {
+    return this.#fd;
+  }
+
   /** A ReadBlock (`core/chunk/chunker.ts`). Throws SourceError. */
   read(into: Uint8Array): number {
     let got;

@@ -4,30 +4,19 @@
  * except folders with something in them. Until its metadata is applied, a file or folder is its maker's alone. Failures are
  * {@link SourceError}: a warning, and the next item follows.
  */
-import {
-  type Files,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFMT,
-  S_IFREG,
-  type Users,
-} from "../platform/mod.ts";
+import { type Files, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../platform/mod.ts";
 import { OsError, type WarningCode } from "../errors.ts";
 import { SafeParents } from "./_safe_parents.ts";
-import { applyMeta, type RestoreItem } from "./restore_meta.ts";
+import { applyMeta, lockingFlags, type MetaOptions, type RestoreItem } from "./restore_meta.ts";
 import { onSource, SourceError, warningOf } from "./source_error.ts";
 
-export interface RestorerOptions {
+export interface RestorerOptions extends MetaOptions {
   files: Files;
   /** An existing folder. */
   destination: string;
-  users: Users;
-  numericIds?: boolean;
   /** Leaves holes where a written block is all zero. */
   sparse?: boolean;
-  /** Told of failures with the postponed metadata of folders. */
+  /** Told of failures with single attributes and with the postponed metadata of folders. */
   warn: (code: WarningCode, path: string, message: string) => void;
 }
 
@@ -48,6 +37,8 @@ export class Restorer {
   readonly #parents: SafeParents;
   /** Folders that items are still expected in: each lies in the one before. */
   readonly #folders: { item: RestoreItem; full: string }[] = [];
+  /** What is to be flagged immutable or append only when all is done: its other names and folders may be still to come. */
+  readonly #locks: { full: string; dev: number; ino: bigint; flags: number }[] = [];
   #open: OpenFile | null = null;
 
   constructor(options: RestorerOptions) {
@@ -145,6 +136,7 @@ export class Restorer {
     }
     try {
       open.close();
+      this.#lockLater(open.full, item);
       applyMeta(this.#files, { path: open.full, fd: open.fd }, item, this.#options);
     } finally {
       this.#closeOpen();
@@ -155,6 +147,33 @@ export class Restorer {
   finish(): void {
     this.#closeOpen();
     while (this.#folders.length > 0) this.#finishFolder();
+    for (const lock of this.#locks.splice(0)) this.#lock(lock);
+  }
+
+  #lockLater(full: string, item: RestoreItem): void {
+    const flags = lockingFlags(item, this.#options);
+    if (flags === 0) return;
+    try {
+      const { dev, ino } = this.#files.lstat(full);
+      this.#locks.push({ full, dev, ino, flags });
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
+
+  /** Flags are tried: they take root, and few file systems have all of them. */
+  #lock({ full, dev, ino, flags }: { full: string; dev: number; ino: bigint; flags: number }): void {
+    let fd = -1;
+    try {
+      fd = this.#files.open(full, { noFollow: true, nonBlock: true, noAtime: true });
+      const stat = this.#files.fstat(fd);
+      // Later items may have put something else there, even a link to the world outside.
+      if (stat.dev === dev && stat.ino === ino) this.#options.attributes?.setFlags(fd, flags);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+    } finally {
+      if (fd >= 0) this.#files.close(fd);
+    }
   }
 
   warningOf(error: unknown): { code: WarningCode; message: string } | null {
@@ -169,6 +188,7 @@ export class Restorer {
 
   #finishFolder(): void {
     const { item, full } = this.#folders.pop()!;
+    this.#lockLater(full, item);
     try {
       applyMeta(this.#files, { path: full }, item, this.#options);
     } catch (error) {

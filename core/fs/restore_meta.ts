@@ -1,11 +1,21 @@
 /**
- * Owner, permissions and times of a restored item, in an order in which none undoes the other: a change of owner takes the
- * set-user-id bit away, so permissions follow it; anything else changes times, so they come last (borg 1.4, archive.py,
- * restore_attrs).
+ * Owner, permissions, times, extended attributes, ACLs and flags of a restored item, in an order in which none undoes the
+ * other: a change of owner takes the set-user-id bit and capabilities away, so these follow it; the mode's group bits are an
+ * ACL's mask, so that follows the mode; anything else changes times, so they come late; a file flagged immutable takes
+ * nothing more, so flags come last (borg 1.4, archive.py, restore_attrs).
  */
-import type { Files, Users } from "../platform/mod.ts";
-import { OsError } from "../errors.ts";
-import { onSource } from "./source_error.ts";
+import {
+  type Attributes,
+  type Files,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  UF_APPEND,
+  UF_IMMUTABLE,
+  type Users,
+} from "../platform/mod.ts";
+import { OsError, type WarningCode } from "../errors.ts";
+import { onSource, SourceError } from "./source_error.ts";
 
 /** What of an archive item matters for restoring it. */
 export interface RestoreItem {
@@ -22,6 +32,11 @@ export interface RestoreItem {
   source?: string;
   rdev?: number;
   size?: number;
+  bsdflags?: number;
+  /** Values are bytes, null for none. */
+  xattrs?: ReadonlyMap<string | number, unknown>;
+  acl_access?: Uint8Array;
+  acl_default?: Uint8Array;
 }
 
 export interface OwnerOptions {
@@ -53,25 +68,112 @@ export interface MetaTarget {
   symlink?: boolean;
 }
 
+export interface MetaOptions extends OwnerOptions {
+  /** Absent: no extended attributes, ACLs and flags are set. */
+  attributes?: Attributes;
+  /** Each default true. */
+  flags?: boolean;
+  acls?: boolean;
+  xattrs?: boolean;
+  /** Told of single extended attributes that cannot be set. */
+  warn: (code: WarningCode, path: string, message: string) => void;
+}
+
+/** Once these are set, a file can neither be renamed nor get a further name or other metadata. */
+const LOCKING = UF_IMMUTABLE | UF_APPEND;
+
 /**
- * Applies the metadata. Who is not root cannot give files away, and some systems cannot set a link's times: owner and times
- * are tried, permissions must work. Throws SourceError.
+ * Applies the metadata, but for the flags that {@link lockingFlags} tells of. Who is not root cannot give files away, and
+ * some systems cannot set a link's times or flags: owner, times and flags are tried, permissions and ACL must work. Throws
+ * the SourceError of these when all the rest is done.
  */
-export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, options: OwnerOptions): void {
+export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
   const { path, fd } = target;
   const { uid, gid } = ownerOf(item, options);
   attempt(() => fd === undefined ? files.lchown(path, uid, gid) : files.fchown(fd, uid, gid));
+  // After the owner, whose change takes capabilities away. Before the mode, which may keep us from writing (borg sets it
+  // first and then fails on read-only files of ordinary users).
+  applyXattrs(target, item, options);
+  const failures: SourceError[] = [];
   if (!target.symlink) {
-    onSource(
-      "attrs",
-      item.path,
-      () => fd === undefined ? files.chmod(path, item.mode) : files.fchmod(fd, item.mode),
-    );
+    must(failures, item, () => fd === undefined ? files.chmod(path, item.mode) : files.fchmod(fd, item.mode));
+    must(failures, item, () => applyAcl(target, item, options));
   }
   const atime = item.atime ?? item.mtime;
   attempt(() =>
     fd === undefined ? files.utimes(path, atime, item.mtime) : files.futimes(fd, atime, item.mtime)
   );
+  const flags = (item.bsdflags ?? 0) & ~LOCKING;
+  if (flags !== 0 && options.flags !== false && isFlaggable(item)) {
+    attempt(() => options.attributes?.setFlags(fd ?? path, flags));
+  }
+  if (failures.length > 0) throw failures[0]!;
+}
+
+/** Flags to be set when nothing more is to be done to the item; 0 for nearly all. */
+export function lockingFlags(item: RestoreItem, options: MetaOptions): number {
+  const wanted = options.attributes !== undefined && options.flags !== false && isFlaggable(item);
+  const flags = item.bsdflags ?? 0;
+  return wanted && (flags & LOCKING) !== 0 ? flags : 0;
+}
+
+/** Opening anything else may wait or do something; there is nothing to be set either. */
+function isFlaggable(item: RestoreItem): boolean {
+  const type = item.mode & S_IFMT;
+  return type === S_IFREG || type === S_IFDIR;
+}
+
+function applyXattrs(target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
+  const { attributes } = options;
+  if (attributes === undefined || options.xattrs === false || item.xattrs === undefined) return;
+  for (const [key, value] of item.xattrs) {
+    // An empty value is archived as nil.
+    const bytes = value === null ? new Uint8Array() : value;
+    const name = String(key);
+    if (!(bytes instanceof Uint8Array)) {
+      options.warn("BackupWarning", item.path, `extended attribute ${name} has no value that can be set`);
+      continue;
+    }
+    try {
+      attributes.setXattr(target.fd ?? target.path, name, bytes);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      options.warn(
+        "BackupWarning",
+        item.path,
+        `extended attribute ${name}: ${reasonOf(error, bytes.length)}`,
+      );
+    }
+  }
+}
+
+function reasonOf(error: OsError, size: number): string {
+  // ext4 says "no space" of an attribute that does not fit into its one block.
+  if (error.code === "E2BIG" || error.code === "ERANGE" || error.code === "ENOSPC") {
+    return `${size} bytes are too many for this file system, or it is full (${error.code})`;
+  }
+  return SourceError.fromOs("set", "", error).message;
+}
+
+function applyAcl(target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
+  const { attributes, users, numericIds = false } = options;
+  const { acl_access: access, acl_default: initial } = item;
+  if (attributes === undefined || options.acls === false || (!access && !initial)) return;
+  const acl = { ...(access ? { access } : {}), ...(initial ? { default: initial } : {}) };
+  try {
+    attributes.setAcl(target.fd ?? target.path, acl, { names: users, numericIds });
+  } catch (error) {
+    if (!(error instanceof OsError && error.code === "ENOTSUP")) throw error;
+  }
+}
+
+function must(failures: SourceError[], item: RestoreItem, step: () => void): void {
+  try {
+    onSource("attrs", item.path, step);
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    failures.push(error);
+  }
 }
 
 function attempt(step: () => void): void {

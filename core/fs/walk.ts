@@ -38,6 +38,8 @@ export interface WalkOptions {
   /** Called for a path that cannot be examined or a folder that cannot be read; the walk goes on without it. */
   onError?: (path: string, error: OsError) => void;
   onExcluded?: (path: string) => void;
+  /** Asked last: true excludes a file, or a folder and all that is in it (`--exclude-nodump`). */
+  leaveOut?: (path: string, stat: Stat) => boolean;
 }
 
 /** A folder that the walk is in. */
@@ -113,6 +115,10 @@ export class Walker {
     const stat = this.#lstat(path);
     if (stat === null) return null;
     if (this.#skip.size > 0 && this.#skip.has(inodeKey(stat))) return null;
+    if (this.#options.leaveOut?.(path, stat)) {
+      this.#options.onExcluded?.(path);
+      return null;
+    }
     if ((stat.mode & S_IFMT) !== S_IFDIR) return verdict === "include" ? toEntry(path, stat) : null;
     return this.#visitFolder(path, stat, verdict === "include");
   }
