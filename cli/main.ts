@@ -170,7 +170,8 @@ function reportError(error: unknown, reporter: CliReporter): void {
   });
 }
 
-if (import.meta.main) {
+// Node before 24 does not say; it only ever runs this file as the program.
+if (import.meta.main !== false) {
   let code: number;
   try {
     code = await main(process.argv.slice(2));
