@@ -54,7 +54,7 @@ export function makeSource(context: CommandContext, session: Session, options: S
     ...(values.read_special ? { specialReader: new FileReader({ files, changedBy, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
     extended: (path, stat, fd) => extendedMeta(fd === undefined ? { path } : { path, fd }, stat, extended),
-    readLink: (path) => readSourceLink(files, path),
+    readLink: (path, at) => readSourceLink(files, path, at),
     warningOf,
     ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),
   };

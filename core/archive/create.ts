@@ -37,7 +37,7 @@ export interface Source {
    */
   extended?(path: string, stat: Stat, fd?: number): ExtendedMeta | null;
   /** Throws the error of `isSourceError`. */
-  readLink(path: string): string;
+  readLink(path: string, at?: WalkEntry["at"]): string;
   /** What earlier backups saw of a file at a path (as the walk has it); absent: every file is read. */
   cache?: {
     lookup(path: string, stat: Stat): ChunkEntry[] | "changed" | null;
@@ -149,7 +149,7 @@ export class Backup {
       case DIRECTORY:
         return await this.#add(this.#metaOf(entry), "d");
       case SYMLINK:
-        return await this.#add({ ...this.#metaOf(entry), source: this.source.readLink(path) }, "s");
+        return await this.#add({ ...this.#metaOf(entry), source: this.source.readLink(path, entry.at) }, "s");
       case FIFO:
         return await this.#addSpecial(entry, {}, "f");
       case CHARACTER:
@@ -184,7 +184,7 @@ export class Backup {
 
   /** A device or FIFO as a regular file with what can be read from it. */
   async #addSpecialContents(entry: WalkEntry, reader: FileReader): Promise<string> {
-    const stat = reader.open(entry.path, entry.stat);
+    const stat = reader.open(entry.path, entry.stat, entry.at);
     try {
       const item: Item = this.source.meta(entry.archivePath, stat);
       item.mode = REGULAR | (stat.mode & 0o7777);
@@ -217,7 +217,7 @@ export class Backup {
     if (unchanged !== null) return unchanged;
     const reader = this.source.reader;
     // The open file's own stat is what counts: the name may point elsewhere by now.
-    const stat = reader.open(entry.path, entry.stat);
+    const stat = reader.open(entry.path, entry.stat, entry.at);
     try {
       const item: Item = this.source.meta(entry.archivePath, stat);
       // Read first, because this may fail, and stored last: parts of a file do not have them.

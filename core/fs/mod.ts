@@ -1,5 +1,5 @@
 /** The file system as something to back up and to restore: walk, patterns, reading, metadata, restoring. */
-export { type WalkEntry, Walker, type WalkOptions, type WalkVerdict } from "./walk.ts";
+export { type WalkEntry, Walker, type WalkOptions, type WalkPlace, type WalkVerdict } from "./walk.ts";
 export { joinPath, normalizePath, toArchivePath } from "./archive_path.ts";
 export { type TagOptions, tagsOf } from "./tag_files.ts";
 export { clampTimeNs, itemFromStat, type ItemMeta, type ItemMetaOptions } from "./item_from_stat.ts";

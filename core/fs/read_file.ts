@@ -7,6 +7,7 @@
 import { type Files, S_IFMT, type Stat } from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
 import { onSource, SourceError } from "./source_error.ts";
+import type { WalkPlace } from "./walk.ts";
 
 /** By which time a file counts as changed while it was read (`--files-changed`). */
 export type ChangedBy = "ctime" | "mtime" | "disabled";
@@ -37,17 +38,17 @@ export class FileReader {
   }
 
   /**
-   * Opens the file and answers what the open file's stat is: that counts, the name may point elsewhere by now. One file at a
-   * time. Throws SourceError.
+   * Opens the file and answers what the open file's stat is: that counts, the name may point elsewhere by now. With `at` it
+   * is opened there, and `path` is only for messages. One file at a time. Throws SourceError.
    */
-  open(path: string, seen: Stat): Stat {
+  open(path: string, seen: Stat, at?: WalkPlace): Stat {
     if (this.#fd >= 0) throw new TypeError("Cannot open a file: the one before is still open");
     const special = this.#options.special === true;
-    const fd = onSource(
-      "open",
-      path,
-      () => this.#files.open(path, { noFollow: !special, nonBlock: !special, noAtime: true }),
-    );
+    const options = { noFollow: !special, nonBlock: !special, noAtime: true };
+    const fd = onSource("open", path, () => {
+      const relative = this.#files.at;
+      return at && relative ? relative.openAt(at.dir, at.name, options) : this.#files.open(path, options);
+    });
     try {
       const stat = onSource("fstat", path, () => this.#files.fstat(fd));
       checkSame(path, seen, stat);
@@ -130,7 +131,11 @@ function checkSame(path: string, seen: Stat, open: Stat): void {
   }
 }
 
-/** Target of a symbolic link. Throws SourceError. */
-export function readSourceLink(files: Files, path: string): string {
-  return onSource("readlink", path, () => files.readLink(path));
+/** Target of a symbolic link, read at `at` if given. Throws SourceError. */
+export function readSourceLink(files: Files, path: string, at?: WalkPlace): string {
+  return onSource(
+    "readlink",
+    path,
+    () => at && files.at ? files.at.readLinkAt(at.dir, at.name) : files.readLink(path),
+  );
 }

@@ -2,14 +2,26 @@
  * The walk over what is to be backed up. In: roots as the user gave them. Out, one by one as the caller pulls: each entry
  * with its stat, a folder before what is in it, names in the order of inode numbers, depth first. This is the order in which
  * borg walks, so that the item streams of both programs are the same. Nothing but the entry itself and its stat is made
- * per file; a folder's names are held while the walk is in it.
+ * per file; a folder's names are held while the walk is in it. Where the system can (`Files.at`), the walk goes by open
+ * folders (`_open_folders.ts`), so that nobody can lead it elsewhere by exchanging a folder on the way, and no tree is too
+ * deep for it; else by paths.
  */
-import { type Files, S_IFDIR, S_IFMT, type Stat } from "../platform/mod.ts";
+import { type Files, type FilesAt, S_IFDIR, S_IFMT, type Stat } from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
+import { OpenFolders } from "./_open_folders.ts";
 import { joinPath, normalizePath, toArchivePath } from "./archive_path.ts";
 
 /** What the matcher says of a path; "exclude" still looks for included paths below an excluded folder. */
 export type WalkVerdict = "include" | "exclude" | "exclude-no-recurse";
+
+/** A name in an open folder. */
+export interface WalkPlace {
+  /** Descriptor of the folder. */
+  readonly dir: number;
+  readonly name: string;
+  /** Of a folder that the walk is going into: its own descriptor. */
+  readonly folder?: number;
+}
 
 export interface WalkEntry {
   /** Where it is: the root, normalised, and names. */
@@ -17,6 +29,8 @@ export interface WalkEntry {
   /** Where it is in the archive. */
   readonly archivePath: string;
   readonly stat: Stat;
+  /** How to reach it safely; good until the walker is asked for the next entry. Absent: by `path`. */
+  readonly at?: WalkPlace;
 }
 
 export interface WalkOptions {
@@ -40,6 +54,8 @@ export interface WalkOptions {
   onExcluded?: (path: string) => void;
   /** Asked last: true excludes a file, or a folder and all that is in it (`--exclude-nodump`). */
   leaveOut?: (path: string, stat: Stat) => boolean;
+  /** How many folders are kept open at a time; default 32, at least 2. */
+  maxOpenFolders?: number;
 }
 
 /** A folder that the walk is in. */
@@ -47,11 +63,21 @@ interface Frame {
   readonly path: string;
   readonly names: readonly string[];
   next: number;
+  /** The walk holds a descriptor of it. */
+  readonly open: boolean;
+}
+
+/** A folder that was just opened; `fd` -1 where the walk goes by paths. */
+interface Opened {
+  readonly stat: Stat;
+  readonly fd: number;
 }
 
 export class Walker {
   readonly #options: WalkOptions;
   readonly #files: Files;
+  readonly #at: FilesAt | null;
+  readonly #folders: OpenFolders | null;
   readonly #stack: Frame[] = [];
   readonly #skip = new Set<string>();
   #nextRoot = 0;
@@ -61,6 +87,8 @@ export class Walker {
   constructor(options: WalkOptions) {
     this.#options = options;
     this.#files = options.files;
+    this.#at = options.files.at ?? null;
+    this.#folders = this.#at && new OpenFolders(options.files, this.#at, options.maxOpenFolders);
     for (const file of options.skip ?? []) this.#skip.add(inodeKey(file));
   }
 
@@ -74,11 +102,21 @@ export class Walker {
         continue;
       }
       if (frame.next === frame.names.length) {
-        this.#stack.pop();
+        this.#leave();
         continue;
       }
-      const path = joinPath(frame.path, frame.names[frame.next++]!);
-      const entry = this.#visit(path);
+      let dir: number | null = null;
+      if (frame.open) {
+        try {
+          dir = this.#folders!.current();
+        } catch (error) {
+          this.#failed(frame.path, error);
+          frame.next = frame.names.length;
+          continue;
+        }
+      }
+      const name = frame.names[frame.next++]!;
+      const entry = this.#visit(joinPath(frame.path, name), dir, name);
       if (entry !== null) return entry;
     }
   }
@@ -87,7 +125,18 @@ export class Walker {
   skipChildren(): void {
     if (!this.#lastWasFolder) throw new TypeError("Cannot skip children: the last entry is not a folder");
     this.#lastWasFolder = false;
-    this.#stack.pop();
+    this.#leave();
+  }
+
+  /** Ends the walk before its end: no descriptor stays open. */
+  close(): void {
+    this.#folders?.clear();
+    this.#stack.length = 0;
+    this.#nextRoot = this.#options.roots.length;
+  }
+
+  #leave(): void {
+    if (this.#stack.pop()?.open) this.#folders!.pop();
   }
 
   /** A root is walked as the only name in a frame of its own. */
@@ -97,65 +146,108 @@ export class Walker {
     this.#rootStat = null;
     while (this.#nextRoot < this.#options.roots.length) {
       const path = normalizePath(this.#options.roots[this.#nextRoot++]!);
-      this.#rootStat = this.#lstat(path);
+      this.#rootStat = this.#lstat(path, null, path);
       if (this.#rootStat === null) continue;
-      this.#stack.push({ path: ".", names: [path], next: 0 });
+      this.#stack.push({ path: ".", names: [path], next: 0, open: false });
       return true;
     }
     return false;
   }
 
-  #visit(path: string): WalkEntry | null {
+  /** `dir`: descriptor of the folder that `name` is in; null for a root, and where paths have to do. */
+  #visit(path: string, dir: number | null, name: string): WalkEntry | null {
     const verdict = this.#options.matcher?.(path) ?? "include";
     if (verdict !== "include") {
       this.#options.onExcluded?.(path);
       // What is excluded for good is not even looked at: that alone could fail.
       if (verdict === "exclude-no-recurse") return null;
     }
-    const stat = this.#lstat(path);
+    const stat = this.#lstat(path, dir, name);
     if (stat === null) return null;
     if (this.#skip.size > 0 && this.#skip.has(inodeKey(stat))) return null;
     if (this.#options.leaveOut?.(path, stat)) {
       this.#options.onExcluded?.(path);
       return null;
     }
-    if ((stat.mode & S_IFMT) !== S_IFDIR) return verdict === "include" ? toEntry(path, stat) : null;
-    return this.#visitFolder(path, stat, verdict === "include");
+    const included = verdict === "include";
+    if ((stat.mode & S_IFMT) !== S_IFDIR) return included ? toEntry(path, stat, dir, name, -1) : null;
+    if (!this.#recurses(stat)) return this.#push(path, dir, name, { stat, fd: -1 }, [], included);
+    const opened = this.#open(path, dir, name, stat);
+    return opened === null ? null : this.#visitFolder(path, dir, name, opened, included);
   }
 
-  #visitFolder(path: string, stat: Stat, included: boolean): WalkEntry | null {
-    const recurse = !this.#options.oneFileSystem || stat.dev === this.#rootStat?.dev;
-    let names: readonly string[] = [];
-    if (recurse) {
-      const tags = this.#options.tagsOf?.(path) ?? [];
-      if (tags.length > 0) {
-        if (!included) return null;
-        this.#options.onExcluded?.(path);
-        if (!this.#options.keepTags) return null;
-        names = tags;
-      } else {
-        // Read before the folder is yielded: one that cannot be read is not stored as if it were empty.
-        const read = this.#readDir(path);
-        if (read === null) return null;
-        names = read;
-      }
-    }
-    this.#stack.push({ path, names, next: 0 });
+  #recurses(stat: Stat): boolean {
+    return !this.#options.oneFileSystem || stat.dev === this.#rootStat?.dev;
+  }
+
+  #visitFolder(
+    path: string,
+    dir: number | null,
+    name: string,
+    opened: Opened,
+    included: boolean,
+  ): WalkEntry | null {
+    if (!this.#recurses(opened.stat)) return this.#push(path, dir, name, opened, [], included);
+    const tags = this.#options.tagsOf?.(path) ?? [];
+    if (tags.length > 0 && included) this.#options.onExcluded?.(path);
+    // Read before the folder is yielded: one that cannot be read is not stored as if it were empty.
+    const names = tags.length === 0
+      ? this.#list(path, opened.fd)
+      : included && this.#options.keepTags
+      ? tags
+      : null;
+    if (names !== null) return this.#push(path, dir, name, opened, names, included);
+    if (opened.fd >= 0) this.#files.close(opened.fd);
+    return null;
+  }
+
+  /** Goes into a folder. Answers its entry if it is to be yielded. */
+  #push(
+    path: string,
+    dir: number | null,
+    name: string,
+    { stat, fd }: Opened,
+    names: readonly string[],
+    included: boolean,
+  ): WalkEntry | null {
+    if (fd >= 0) this.#folders!.push(name, stat, fd);
+    this.#stack.push({ path, names, next: 0, open: fd >= 0 });
     this.#lastWasFolder = included;
-    return included ? toEntry(path, stat) : null;
+    return included ? toEntry(path, stat, dir, name, fd) : null;
   }
 
-  #lstat(path: string): Stat | null {
+  #lstat(path: string, dir: number | null, name: string): Stat | null {
     try {
-      return this.#files.lstat(path);
+      return dir === null ? this.#files.lstat(path) : this.#at!.lstatAt(dir, name);
     } catch (error) {
       return this.#failed(path, error);
     }
   }
 
-  #readDir(path: string): string[] | null {
+  /**
+   * Null where that fails, or where it is to be passed over. What was opened counts, whatever `seen` was: another folder may
+   * take its place, and an automounter puts one there.
+   */
+  #open(path: string, dir: number | null, name: string, seen: Stat): Opened | null {
+    if (this.#at === null) return { stat: seen, fd: -1 };
     try {
-      return this.#files.readDir(path, { byInode: true, noFollow: true, noAtime: true });
+      const fd = this.#at.openFolder(dir, name);
+      const stat = this.#files.fstat(fd);
+      if (stat.ino === seen.ino && stat.dev === seen.dev) return { stat, fd };
+      if (this.#stack.length === 1) this.#rootStat = stat;
+      if (!this.#skip.has(inodeKey(stat))) return { stat, fd };
+      this.#files.close(fd);
+      return null;
+    } catch (error) {
+      return this.#failed(path, error);
+    }
+  }
+
+  #list(path: string, fd: number): string[] | null {
+    try {
+      return this.#at === null
+        ? this.#files.readDir(path, { byInode: true, noFollow: true, noAtime: true })
+        : this.#at.listFolder(fd);
     } catch (error) {
       return this.#failed(path, error);
     }
@@ -168,8 +260,10 @@ export class Walker {
   }
 }
 
-function toEntry(path: string, stat: Stat): WalkEntry {
-  return { path, archivePath: toArchivePath(path), stat };
+function toEntry(path: string, stat: Stat, dir: number | null, name: string, folder: number): WalkEntry {
+  const archivePath = toArchivePath(path);
+  if (dir === null) return { path, archivePath, stat };
+  return { path, archivePath, stat, at: folder < 0 ? { dir, name } : { dir, name, folder } };
 }
 
 function inodeKey(file: { dev: number; ino: bigint }): string {

@@ -1,6 +1,7 @@
 /** The only room that talks to the operating system: files, processes, clock, random numbers, terminals. */
 export {
   type Files,
+  type FilesAt,
   type OpenOptions,
   type ReadDirOptions,
   S_IFBLK,
