@@ -185,17 +185,12 @@ else {
         Object.keys(of as object).length === 0
       ),
     );
-    assert(!bare.flags.some((line) => /^[a-zA-Z]+ \.\//.test(line)), bare.flags.join("
-"));
+    assert(!bare.flags.some((line) => /^[a-zA-Z]+ \.\//.test(line)));
     assert.doesNotMatch(bare.acls, /mask|default/);
   });
 
   check("create with --exclude-nodump leaves out flagged files and folders as borg does", (place) => {
-    tool(
-      "chattr",
-      "+d",
-      join(place.path, "tree/not-utf8-\udcff\udcfe".replace(/\/not.*/, "/control\x01\x7f")),
-    );
+    tool("chattr", "+d", join(place.path, "tree/control\x01\x7f"));
     const statuses = (text: string): string[] =>
       text.split("\n").filter((line) => line.startsWith("x ")).sort();
     const ours = place.alcove(["create", "--list", "--exclude-nodump", "repo::a", "tree"]).stderr;
