@@ -53,7 +53,7 @@ export function makeSource(context: CommandContext, session: Session, options: S
     reader: new FileReader({ files, changedBy }),
     ...(values.read_special ? { specialReader: new FileReader({ files, changedBy, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
-    extended: (path, stat, fd) => extendedMeta(fd === undefined ? { path } : { path, fd }, stat, extended),
+    extended: ({ path, at }, stat, fd) => extendedMeta({ path, fd, at }, stat, extended),
     readLink: (path, at) => readSourceLink(files, path, at),
     warningOf,
     ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),

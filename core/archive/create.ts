@@ -32,10 +32,10 @@ export interface Source {
   specialReader?: FileReader;
   meta(archivePath: string, stat: Stat): ItemMeta;
   /**
-   * Extended attributes, ACLs and flags, by `fd` where the file is open; null where there are none. Absent: none are stored.
-   * Throws the error of `isSourceError`.
+   * Extended attributes, ACLs and flags, by `fd` where the file is open; null where there are none. `stat` is what the item
+   * is made of. Absent: none are stored. Throws the error of `isSourceError`.
    */
-  extended?(path: string, stat: Stat, fd?: number): ExtendedMeta | null;
+  extended?(entry: WalkEntry, stat: Stat, fd?: number): ExtendedMeta | null;
   /** Throws the error of `isSourceError`. */
   readLink(path: string, at?: WalkEntry["at"]): string;
   /** What earlier backups saw of a file at a path (as the walk has it); absent: every file is read. */
@@ -162,8 +162,9 @@ export class Backup {
   }
 
   /** Of what is not opened. */
-  #metaOf({ path, archivePath, stat }: WalkEntry): Item {
-    return Object.assign(this.source.meta(archivePath, stat), this.source.extended?.(path, stat));
+  #metaOf(entry: WalkEntry): Item {
+    const { archivePath, stat } = entry;
+    return Object.assign(this.source.meta(archivePath, stat), this.source.extended?.(entry, stat));
   }
 
   async #add(item: Item, status: string): Promise<string> {
@@ -189,7 +190,7 @@ export class Backup {
       const item: Item = this.source.meta(entry.archivePath, stat);
       item.mode = REGULAR | (stat.mode & 0o7777);
       item.hardlink_master = false;
-      const extended = this.source.extended?.(entry.path, stat, reader.descriptor);
+      const extended = this.source.extended?.(entry, stat, reader.descriptor);
       this.#status("A", entry.path);
       await this.#addContents(item, entry.path, { read: (into) => reader.read(into), parallel: true });
       this.writer.stats.files++;
@@ -221,7 +222,7 @@ export class Backup {
     try {
       const item: Item = this.source.meta(entry.archivePath, stat);
       // Read first, because this may fail, and stored last: parts of a file do not have them.
-      const extended = this.source.extended?.(entry.path, stat, reader.descriptor);
+      const extended = this.source.extended?.(entry, stat, reader.descriptor);
       if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status(this.#cacheSaid === "changed" ? "M" : "A", entry.path);

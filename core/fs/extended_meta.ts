@@ -2,9 +2,10 @@
  * What an item keeps of a file beside contents and stat: extended attributes, ACLs, file flags, under the rules of borg 1.4's
  * create (archive.py, stat_ext_attrs), so that the items of both programs are the same bytes.
  */
-import type { Attributes, Stat, Users } from "../platform/mod.ts";
+import type { Attributes, AttributeTarget, Stat, Users } from "../platform/mod.ts";
 import type { UnpackedMap } from "../bytes/mod.ts";
 import { onSource } from "./source_error.ts";
+import type { WalkPlace } from "./walk.ts";
 
 /** Keys of an item; what a file does not have is absent. */
 export interface ExtendedMeta {
@@ -28,23 +29,31 @@ export interface ExtendedMetaOptions {
   onUnreadable?: (path: string, message: string) => void;
 }
 
-/** What a file is asked by: its open descriptor where there is one. */
+/** What a file is asked by: its open descriptor where there is one, else its place where the walk tells. */
 export interface ExtendedTarget {
   path: string;
-  fd?: number;
+  fd?: number | undefined;
+  at?: WalkPlace | undefined;
+}
+
+function targetOf({ path, fd, at }: ExtendedTarget): AttributeTarget {
+  if (fd !== undefined) return fd;
+  if (at === undefined) return path;
+  return at.folder ?? { dir: at.dir, name: at.name, path };
 }
 
 /** Null where there is nothing to store, the usual case. Throws SourceError. */
 export function extendedMeta(
-  target: ExtendedTarget,
+  what: ExtendedTarget,
   stat: Stat,
   options: ExtendedMetaOptions,
 ): ExtendedMeta | null {
-  const { path, fd } = target;
+  const { path } = what;
+  const target = targetOf(what);
   const { attributes, users, numericIds } = options;
-  const flags = options.flags === false ? 0 : attributes.flags(fd ?? path, stat);
+  const flags = options.flags === false ? 0 : attributes.flags(target, stat);
   const read = onSource("extended attributes", path, () =>
-    attributes.read(fd ?? path, stat, {
+    attributes.read(target, stat, {
       xattrs: options.xattrs !== false,
       ...(options.acls === false ? {} : { acls: { names: users, numericIds: numericIds === true } }),
       onUnreadable: (name, error) =>

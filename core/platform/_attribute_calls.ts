@@ -10,6 +10,11 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   llistxattr: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
+  listxattrat: {
+    name: "syscall",
+    parameters: ["i32", "i32", "buffer", "u32", "buffer", "usize"],
+    result: "i32",
+  },
   flistxattr: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   lgetxattr: { parameters: ["buffer", "buffer", "buffer", "usize"], result: "i32" },
   fgetxattr: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
@@ -24,6 +29,9 @@ const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 export const O_NOATIME = 0o1000000;
 export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+/** The same number everywhere, as all calls since 2019 (Linux 6.13). */
+export const SYS_listxattrat = 465;
 
 /** What differs between the architectures (asm/fcntl.h of each). */
 const ABIS: Readonly<Record<string, { O_DIRECTORY: number; O_NOFOLLOW: number }>> = {

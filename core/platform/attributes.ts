@@ -14,8 +14,20 @@ export const UF_IMMUTABLE = 0x2;
 export const UF_APPEND = 0x4;
 export const UF_COMPRESSED = 0x20;
 
-/** A path, of which a symbolic link in the last place is meant itself, or an open descriptor. */
-export type AttributeTarget = string | number;
+/**
+ * A path, a name in an open folder, or an open descriptor. Of the first two a symbolic link in the last place is meant
+ * itself.
+ */
+export type AttributeTarget = string | number | AttributePlace;
+
+/** A name in an open folder, which stays the same whatever happens to the folders above it. */
+export interface AttributePlace {
+  /** Descriptor of the folder. */
+  dir: number;
+  name: string;
+  /** For messages, and where the system cannot go by open folders. */
+  path: string;
+}
 
 /** POSIX ACLs in borg's text form (`posix_acl.ts`). */
 export interface PosixAcl {
@@ -96,5 +108,6 @@ export class NoAttributes implements Attributes {
 }
 
 export function targetName(target: AttributeTarget): string {
+  if (typeof target === "object") return target.path;
   return typeof target === "number" ? `descriptor ${target}` : target;
 }

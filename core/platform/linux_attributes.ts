@@ -3,7 +3,14 @@
  * them (so that libacl is not needed), file flags by ioctl_iflags(2) where statx did not tell. Buffers are kept and reused;
  * a file without attributes costs one system call. One instance per thread.
  */
-import { AT_FDCWD, type AttributeCalls, O_NOATIME, openAttributeCalls } from "./_attribute_calls.ts";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  type AttributeCalls,
+  O_NOATIME,
+  openAttributeCalls,
+  SYS_listxattrat,
+} from "./_attribute_calls.ts";
 import { EINTR, EPERM, errnoSymbol, osError } from "./_errno.ts";
 import { cutLongPath, PATH_MAX, PathBuffer } from "./_path_buffer.ts";
 import {
@@ -19,6 +26,7 @@ import {
 } from "./posix_acl.ts";
 import {
   type AclOptions,
+  type AttributePlace,
   type Attributes,
   type AttributeTarget,
   type PosixAcl,
@@ -38,7 +46,7 @@ import { OsError } from "../errors.ts";
 const LARGEST = 65536;
 const LARGEST_64 = BigInt(LARGEST);
 const ACL_PREFIX = "system.posix_acl_";
-/** One more level of folders than PATH_MAX allows is reached by this name of an open folder (proc(5)). */
+/** What lies in an open folder has a path by this name of the folder (proc(5)). */
 const OPEN_FOLDERS = "/proc/self/fd";
 
 // _IOR('f', 1, long) and _IOW('f', 2, long) of a 64-bit Linux, though what is passed is an int (linux/fs.h).
@@ -63,6 +71,10 @@ export class LinuxAttributes implements Attributes {
   /** Devices whose file system has no flags. FUSE may have them for files and not for folders. */
   readonly #flaglessFiles = new Set<number>();
   readonly #flaglessFolders = new Set<number>();
+  /** Whether the system lists by open folders: false once it says that it does not. */
+  #listsAt = true;
+  /** Whether {@link OPEN_FOLDERS} is there; null as long as nobody asked. */
+  #hasOpenFolders: boolean | null = null;
   #errno = 0;
 
   /** Throws TypeError where {@link openAttributeCalls} finds nothing. */
@@ -76,6 +88,8 @@ export class LinuxAttributes implements Attributes {
   read(target: AttributeTarget, stat: Stat, options: ReadOptions): ReadAttributes | null {
     const { xattrs = true, acls } = options;
     if (!xattrs && acls === undefined) return null;
+    // The usual answer, by the quickest way.
+    if (typeof target === "object" && this.#listsAt && this.#isBare(target)) return null;
     const folder = this.#enter(target);
     try {
       const names = this.#names(target);
@@ -139,10 +153,11 @@ export class LinuxAttributes implements Attributes {
     if (stat.flags !== null && stat.flags !== undefined) return stat.flags;
     const flagless = type === S_IFDIR ? this.#flaglessFolders : this.#flaglessFiles;
     if (flagless.has(stat.dev)) return 0;
-    let fd = target;
-    if (typeof fd === "string") {
+    let fd: number;
+    if (typeof target === "number") fd = target;
+    else {
       try {
-        fd = this.#open(fd, true);
+        fd = this.#open(target, true);
       } catch (error) {
         // Contents that cannot be read are somebody else's trouble.
         if (error instanceof OsError) return 0;
@@ -159,7 +174,7 @@ export class LinuxAttributes implements Attributes {
   }
 
   setFlags(target: AttributeTarget, flags: number): void {
-    const fd = typeof target === "string" ? this.#open(target, false) : target;
+    const fd = typeof target === "number" ? target : this.#open(target, false);
     try {
       const old = this.#getFlags(fd);
       // Without the old ones the others, which nobody archives, would be lost (borg #9039).
@@ -192,8 +207,8 @@ export class LinuxAttributes implements Attributes {
   }
 
   /** For {@link #getFlags}: never waits, never follows a link. */
-  #open(path: string, noAtime: boolean): number {
-    const folder = this.#enter(path);
+  #open(target: AttributeTarget, noAtime: boolean): number {
+    const folder = this.#enter(target);
     const flags = this.#calls.toExamine;
     const open = (more: number): number => {
       let fd;
@@ -206,8 +221,28 @@ export class LinuxAttributes implements Attributes {
     // Only the owner and root may leave the access time alone (open(2)).
     if (fd < 0 && noAtime && this.#errno === EPERM) fd = open(0);
     this.#leave(folder);
-    if (fd < 0) throw osError(errnoSymbol(this.#errno), "open", path);
+    if (fd < 0) throw osError(errnoSymbol(this.#errno), "open", targetName(target));
     return fd;
+  }
+
+  /** True where there surely is nothing; false also where this is not the way to know. */
+  #isBare({ dir, name }: AttributePlace): boolean {
+    if (!this.#path.set(name)) return false;
+    const bytes = this.#path.bytes;
+    const length = this.#c.listxattrat(
+      SYS_listxattrat,
+      dir,
+      bytes,
+      AT_SYMLINK_NOFOLLOW,
+      this.#buffer,
+      LARGEST_64,
+    );
+    if (length >= 0) return length === 0;
+    if (this.#interrupted()) return false;
+    const code = errnoSymbol(this.#errno);
+    // Containers say EPERM of calls that they do not know.
+    if (code === "ENOSYS" || code === "EPERM") this.#listsAt = false;
+    return false;
   }
 
   /** Names in the order of their bytes, in which borg packs them. */
@@ -304,9 +339,11 @@ export class LinuxAttributes implements Attributes {
    * closes; -1 else.
    */
   #enter(target: AttributeTarget): number {
-    if (typeof target === "number" || this.#path.set(target)) return -1;
-    const cut = cutLongPath(target);
-    if (cut === null) throw osError("ENAMETOOLONG", "path", target);
+    if (typeof target === "number") return -1;
+    const path = typeof target === "string" ? target : this.#pathOf(target);
+    if (this.#path.set(path)) return -1;
+    const cut = cutLongPath(path);
+    if (cut === null) throw osError("ENAMETOOLONG", "path", path);
     let dir = AT_FDCWD;
     for (const folder of cut.folders) {
       this.#path.set(folder);
@@ -314,14 +351,24 @@ export class LinuxAttributes implements Attributes {
       let next;
       do next = this.#c.openat(dir, this.#path.bytes, toPass, 0); while (next < 0 && this.#interrupted());
       if (dir !== AT_FDCWD) this.#c.close(dir);
-      if (next < 0) throw osError(errnoSymbol(this.#errno), "open", target);
+      if (next < 0) throw osError(errnoSymbol(this.#errno), "open", path);
       dir = next;
     }
     if (!this.#path.set(`${OPEN_FOLDERS}/${dir}/${cut.last}`)) {
       this.#c.close(dir);
-      throw osError("ENAMETOOLONG", "path", `${target.slice(0, PATH_MAX)}…`);
+      throw osError("ENAMETOOLONG", "path", `${path.slice(0, PATH_MAX)}…`);
     }
     return dir;
+  }
+
+  #pathOf({ dir, name, path }: AttributePlace): string {
+    if (this.#hasOpenFolders === null) {
+      this.#path.set(OPEN_FOLDERS);
+      const fd = this.#c.openat(AT_FDCWD, this.#path.bytes, this.#calls.toPass, 0);
+      this.#hasOpenFolders = fd >= 0;
+      if (fd >= 0) this.#c.close(fd);
+    }
+    return this.#hasOpenFolders ? `${OPEN_FOLDERS}/${dir}/${name}` : path;
   }
 
   #leave(folder: number): void {

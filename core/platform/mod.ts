@@ -17,6 +17,7 @@ export {
 export { openFiles } from "./open_files.ts";
 export {
   type AclOptions,
+  type AttributePlace,
   type Attributes,
   type AttributeTarget,
   NoAttributes,

@@ -53,7 +53,7 @@ const isOsError = (code: string) => (error: unknown): boolean =>
   error instanceof OsError && error.code === code;
 /** As from a file system of which statx does not tell flags. */
 const withoutFlags = (stat: Stat): Stat => ({ ...stat, flags: null });
-const aclText = (acl: { access?: Uint8Array; default?: Uint8Array }): unknown => ({
+const aclText = (acl: { access?: Uint8Array; default?: Uint8Array }): Record<string, string> => ({
   ...(acl.access && { access: decodeText(acl.access) }),
   ...(acl.default && { default: decodeText(acl.default) }),
 });
@@ -115,8 +115,17 @@ test("a file system without attributes is one where nothing is set", (attributes
   assert.equal(attributes.read("/proc/self/status", stat, { acls: byName }), null);
   assert.deepEqual(attributes.acl("/proc/self/status", stat, byName), {});
   assert.equal(attributes.flags("/proc/self/status", withoutFlags(stat)), 0);
-  // Remembered for the device: nothing is opened the second time.
-  assert.equal(attributes.flags("/proc/self/none", withoutFlags(stat)), 0);
+});
+
+test("flags() asks a file system without flags but once", (attributes, folder) => {
+  tool("chattr", "+d", `${folder}/file`);
+  const stat = withoutFlags(files.lstat("/proc/self/status"));
+  assert.equal(attributes.flags(`${folder}/file`, stat), UF_NODUMP);
+  assert.equal(attributes.flags("/proc/self/status", stat), 0);
+  assert.equal(attributes.flags(`${folder}/file`, stat), 0);
+  // Folders of the same device may have some (FUSE).
+  tool("chattr", "+d", `${folder}/sub`);
+  assert.equal(attributes.flags(`${folder}/sub`, { ...stat, mode: files.lstat(folder).mode }), UF_NODUMP);
 });
 
 test("acl() gives borg's text of what setfacl set", (attributes, folder) => {
@@ -227,7 +236,36 @@ test("paths over PATH_MAX have attributes too", (attributes, folder) => {
   assert.equal(attributes.flags(`${deep}/file`, withoutFlags(files.lstat(`${deep}/file`))), UF_NODUMP);
 });
 
+test("a name in an open folder is found there, whatever took the folder's place", (attributes, folder) => {
+  fs.writeFileSync(`${folder}/sub/file`, "");
+  fs.symlinkSync("file", `${folder}/sub/link`);
+  opened(`${folder}/sub`, (dir) => {
+    const place = (name: string) => ({ dir, name, path: `${folder}/sub/${name}` });
+    const read = (name: string, options = { acls: byName }) =>
+      attributes.read(place(name), files.lstat(`${folder}/moved/${name}`), options);
+    fs.renameSync(`${folder}/sub`, `${folder}/moved`);
+    fs.mkdirSync(`${folder}/sub`);
+    fs.writeFileSync(`${folder}/sub/file`, "");
+    tool("setfattr", "-n", "user.wrong", "-v", "x", `${folder}/sub/file`);
+    tool("chattr", "+a", `${folder}/sub/file`);
+    assert.equal(read("file"), null);
+    attributes.setXattr(place("link"), "trusted.a", bytes("of link"));
+    assert.deepEqual([...read("link")!.xattrs], [["trusted.a", bytes("of link")]]);
+    attributes.setXattr(place("file"), "user.a", bytes("b"));
+    tool("setfacl", "-m", "u:1234:r", `${folder}/moved/file`);
+    tool("chattr", "+d", `${folder}/moved/file`);
+    assert.deepEqual([...read("file")!.xattrs], [["user.a", bytes("b")]]);
+    assert.match(String(aclText(read("file")!.acl)["access"]), /user:1234:r--/);
+    const stat = withoutFlags(files.lstat(`${folder}/moved/file`));
+    assert.equal(attributes.flags(place("file"), stat), UF_NODUMP);
+    assert.throws(() => attributes.xattrs(place("none")), isOsError("ENOENT"));
+    assert.throws(() => attributes.read(place("none"), stat, {}), isOsError("ENOENT"));
+  });
+});
+
 test("nothing leaves a descriptor open", (attributes, folder) => {
+  const deep = `${folder}/${"deep/".repeat(900)}`.slice(0, -1);
+  files.mkdirAll(deep);
   const count = (): number => fs.readdirSync("/proc/self/fd").length;
   const before = count();
   const stat = withoutFlags(files.lstat(`${folder}/file`));
@@ -236,6 +274,10 @@ test("nothing leaves a descriptor open", (attributes, folder) => {
     attributes.setFlags(`${folder}/file`, 0);
     assert.throws(() => attributes.setFlags(`${folder}/none`, 0));
     assert.throws(() => attributes.xattrs(`${folder}/${"d/".repeat(3000)}file`));
+    attributes.setXattr(deep, "user.a", bytes("b"));
+    attributes.read(deep, stat, { acls: byName });
+    attributes.acl(deep, stat, byName);
+    attributes.flags(deep, { ...stat, mode: files.lstat(folder).mode });
   }
   assert.equal(count(), before);
 });

@@ -135,6 +135,17 @@ Deno.test("extendedMeta() makes a failure one of the file, but leaves out a sing
   });
 });
 
+Deno.test("extendedMeta() asks an open file, then an open folder, then by its place, then by path", () => {
+  const attributes = new FakeAttributes();
+  const asked: AttributeTarget[] = [];
+  attributes.onCall = (target) => asked.push(target);
+  const at = { dir: 8, name: "there" };
+  for (const what of [{ fd: 7, at }, { at: { ...at, folder: 9 } }, { at }, {}]) {
+    extendedMeta({ path: "way/there", ...what }, stat, { attributes, users });
+  }
+  assert.deepEqual(asked, [7, 9, { ...at, path: "way/there" }, "way/there"]);
+});
+
 /** Runs with a restorer into a folder of its own. */
 function restoring(
   body: (to: Restorer, attributes: FakeAttributes, folder: string, warnings: string[]) => void,
