@@ -34,6 +34,7 @@ export { LinuxAttributes } from "./linux_attributes.ts";
 export type { AclNames } from "./posix_acl.ts";
 export { PortableFiles } from "./portable.ts";
 export { LinuxFiles } from "./linux.ts";
+export { WindowsFiles } from "./windows.ts";
 export { Host, type HostOptions, isLocalProcessAlive, nodeNumber, setUmask } from "./host.ts";
 export { Users, type UsersOptions } from "./users.ts";
 export { randomBytes } from "./random.ts";

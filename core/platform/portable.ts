@@ -26,7 +26,7 @@ import {
   type Stat,
 } from "./files.ts";
 
-type NodePath = string | Buffer;
+export type NodePath = string | Buffer;
 
 const { constants } = fs;
 /** Flags that a system may lack count as zero. */
@@ -39,13 +39,6 @@ const IGNORES_FLAGS = isOldDeno((globalThis as { Deno?: { version: { deno: strin
 function isOldDeno(version: string | undefined): boolean {
   const [major, minor] = (version ?? "99.0").split(".").map(Number);
   return major! < 2 || (major === 2 && minor! < 9);
-}
-
-/** A string where it is one for node too, else the bytes that the surrogate escapes stand for. */
-function nodePath(path: string): NodePath {
-  // Not every runtime refuses it by itself, and some cut the path short there.
-  if (path.includes("\0")) throw osError("EINVAL", "path", path.replaceAll("\0", "\\0"));
-  return path.isWellFormed() ? path : Buffer.from(encodeText(path));
 }
 
 function toOsError(error: unknown, syscall: string, path: string): unknown {
@@ -85,6 +78,13 @@ export class PortableFiles implements Files {
   // node has no lseek, so positions in files that have one are kept here and each read and write names its own.
   readonly #positions = new Map<number, number>();
 
+  /** A string where it is one for node too, else the bytes that the surrogate escapes stand for. */
+  protected nodePath(path: string): NodePath {
+    // Not every runtime refuses it by itself, and some cut the path short there.
+    if (path.includes("\0")) throw osError("EINVAL", "path", path.replaceAll("\0", "\\0"));
+    return path.isWellFormed() ? path : Buffer.from(encodeText(path));
+  }
+
   #call<T>(syscall: string, path: string, call: () => T): T {
     for (;;) {
       try {
@@ -101,11 +101,11 @@ export class PortableFiles implements Files {
   }
 
   lstat(path: string): Stat {
-    return toStat(this.#call("stat", path, () => fs.lstatSync(nodePath(path), { bigint: true })));
+    return toStat(this.#call("stat", path, () => fs.lstatSync(this.nodePath(path), { bigint: true })));
   }
 
   stat(path: string): Stat {
-    return toStat(this.#call("stat", path, () => fs.statSync(nodePath(path), { bigint: true })));
+    return toStat(this.#call("stat", path, () => fs.statSync(this.nodePath(path), { bigint: true })));
   }
 
   fstat(fd: number): Stat {
@@ -126,7 +126,7 @@ export class PortableFiles implements Files {
     if (options.noFollow && (this.lstat(path).mode & S_IFMT) === S_IFLNK) {
       throw osError("ENOTDIR", "open", path);
     }
-    const raw = this.#call("readdir", path, () => readNames(nodePath(path)));
+    const raw = this.#call("readdir", path, () => readNames(this.nodePath(path)));
     const names = raw.map((name) => typeof name === "string" ? name : decodeText(name));
     return options.byInode ? this.#byInode(path, names) : names;
   }
@@ -149,7 +149,7 @@ export class PortableFiles implements Files {
 
   readLink(path: string): string {
     return decodeText(
-      this.#call("readlink", path, () => fs.readlinkSync(nodePath(path), { encoding: "buffer" })),
+      this.#call("readlink", path, () => fs.readlinkSync(this.nodePath(path), { encoding: "buffer" })),
     );
   }
 
@@ -185,7 +185,7 @@ export class PortableFiles implements Files {
   }
 
   #openFlags(path: string, flags: number, options: OpenOptions): number {
-    const open = (extra: number) => fs.openSync(nodePath(path), flags | extra, options.mode ?? 0o666);
+    const open = (extra: number) => fs.openSync(this.nodePath(path), flags | extra, options.mode ?? 0o666);
     if (options.noAtime && O_NOATIME !== 0) {
       try {
         return this.#call("open", path, () => open(O_NOATIME));
@@ -282,7 +282,7 @@ export class PortableFiles implements Files {
   }
 
   mkdir(path: string, mode = 0o777): void {
-    this.#call("mkdir", path, () => fs.mkdirSync(nodePath(path), { mode }));
+    this.#call("mkdir", path, () => fs.mkdirSync(this.nodePath(path), { mode }));
   }
 
   mkdirAll(path: string, mode = 0o777): void {
@@ -290,23 +290,23 @@ export class PortableFiles implements Files {
   }
 
   rmdir(path: string): void {
-    this.#call("rmdir", path, () => fs.rmdirSync(nodePath(path)));
+    this.#call("rmdir", path, () => fs.rmdirSync(this.nodePath(path)));
   }
 
   unlink(path: string): void {
-    this.#call("unlink", path, () => fs.unlinkSync(nodePath(path)));
+    this.#call("unlink", path, () => fs.unlinkSync(this.nodePath(path)));
   }
 
   rename(from: string, to: string): void {
-    this.#call("rename", to, () => fs.renameSync(nodePath(from), nodePath(to)));
+    this.#call("rename", to, () => fs.renameSync(this.nodePath(from), this.nodePath(to)));
   }
 
   link(existing: string, path: string): void {
-    this.#call("link", path, () => fs.linkSync(nodePath(existing), nodePath(path)));
+    this.#call("link", path, () => fs.linkSync(this.nodePath(existing), this.nodePath(path)));
   }
 
   symlink(target: string, path: string): void {
-    this.#call("symlink", path, () => fs.symlinkSync(nodePath(target), nodePath(path)));
+    this.#call("symlink", path, () => fs.symlinkSync(this.nodePath(target), this.nodePath(path)));
   }
 
   mkfifo(path: string, mode: number): void {
@@ -342,15 +342,19 @@ export class PortableFiles implements Files {
   }
 
   chmod(path: string, mode: number): void {
-    this.#call("chmod", path, () => fs.chmodSync(nodePath(path), mode & 0o7777));
+    this.#call("chmod", path, () => fs.chmodSync(this.nodePath(path), mode & 0o7777));
   }
 
   lchown(path: string, uid: number, gid: number): void {
-    this.#call("chown", path, () => fs.lchownSync(nodePath(path), uid, gid));
+    this.#call("chown", path, () => fs.lchownSync(this.nodePath(path), uid, gid));
   }
 
   utimes(path: string, atimeNs: bigint, mtimeNs: bigint): void {
-    this.#call("utimes", path, () => fs.lutimesSync(nodePath(path), nodeTime(atimeNs), nodeTime(mtimeNs)));
+    this.#call(
+      "utimes",
+      path,
+      () => fs.lutimesSync(this.nodePath(path), nodeTime(atimeNs), nodeTime(mtimeNs)),
+    );
   }
 
   fchmod(fd: number, mode: number): void {
@@ -366,7 +370,7 @@ export class PortableFiles implements Files {
   }
 
   freeSpace(path: string): number {
-    const answer = this.#call("statfs", path, () => fs.statfsSync(nodePath(path)));
+    const answer = this.#call("statfs", path, () => fs.statfsSync(this.nodePath(path)));
     return answer.bavail * answer.bsize;
   }
 }

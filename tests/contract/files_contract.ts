@@ -24,9 +24,9 @@ export interface ContractCase {
   run(folder: string): void;
 }
 
-const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+export const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-function assertOsError(step: () => unknown, ...codes: string[]): void {
+export function assertOsError(step: () => unknown, ...codes: string[]): void {
   assert.throws(step, (error: unknown) => {
     assert(error instanceof OsError, `not an OsError: ${error}`);
     assert(codes.includes(error.code), `${error.code} instead of ${codes.join(" or ")}`);
