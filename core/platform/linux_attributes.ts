@@ -12,6 +12,14 @@ import {
   SYS_listxattrat,
 } from "./_attribute_calls.ts";
 import { EINTR, EPERM, errnoSymbol, osError } from "./_errno.ts";
+import {
+  flagsFromBsd,
+  flagsToBsd,
+  FS_COMPR_FL,
+  FS_IOC_GETFLAGS,
+  FS_IOC_SETFLAGS,
+  REPLACED,
+} from "./_inode_flags.ts";
 import { cutLongPath, PATH_MAX, PathBuffer } from "./_path_buffer.ts";
 import {
   ACL_ACCESS,
@@ -33,10 +41,7 @@ import {
   type ReadAttributes,
   type ReadOptions,
   targetName,
-  UF_APPEND,
   UF_COMPRESSED,
-  UF_IMMUTABLE,
-  UF_NODUMP,
 } from "./attributes.ts";
 import { S_IFDIR, S_IFMT, S_IFREG, type Stat } from "./files.ts";
 import { decodeText, encodeText } from "../bytes/mod.ts";
@@ -48,19 +53,6 @@ const LARGEST_64 = BigInt(LARGEST);
 const ACL_PREFIX = "system.posix_acl_";
 /** What lies in an open folder has a path by this name of the folder (proc(5)). */
 const OPEN_FOLDERS = "/proc/self/fd";
-
-// _IOR('f', 1, long) and _IOW('f', 2, long) of a 64-bit Linux, though what is passed is an int (linux/fs.h).
-const FS_IOC_GETFLAGS = 0x80086601;
-const FS_IOC_SETFLAGS = 0x40086602;
-const FS_COMPR_FL = 0x4;
-const FS_IMMUTABLE_FL = 0x10;
-const FS_APPEND_FL = 0x20;
-const FS_NODUMP_FL = 0x40;
-/**
- * Flags that are also taken away from a file. Compression is only ever added: borg 1.2 archived it and borg 1.4 does not
- * any more, so that its absence means nothing.
- */
-const REPLACED = FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL;
 
 export class LinuxAttributes implements Attributes {
   readonly #calls: AttributeCalls;
@@ -167,7 +159,7 @@ export class LinuxAttributes implements Attributes {
     try {
       const flags = this.#getFlags(fd);
       if (flags === null && errnoSymbol(this.#errno) === "ENOTTY") flagless.add(stat.dev);
-      return flags === null ? 0 : toBsd(flags);
+      return flags === null ? 0 : flagsToBsd(flags);
     } finally {
       if (fd !== target) this.#c.close(fd);
     }
@@ -179,7 +171,7 @@ export class LinuxAttributes implements Attributes {
       const old = this.#getFlags(fd);
       // Without the old ones the others, which nobody archives, would be lost (borg #9039).
       if (old === null) return;
-      const replaced = (old & ~REPLACED) | (fromBsd(flags) & REPLACED);
+      const replaced = (old & ~REPLACED) | (flagsFromBsd(flags) & REPLACED);
       const wanted = (flags & UF_COMPRESSED) !== 0 ? replaced | FS_COMPR_FL : replaced;
       if (wanted === old) return;
       if (this.#trySetFlags(fd, wanted)) return;
@@ -393,17 +385,4 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return a.length - b.length;
-}
-
-function toBsd(flags: number): number {
-  return ((flags & FS_NODUMP_FL) !== 0 ? UF_NODUMP : 0) |
-    ((flags & FS_IMMUTABLE_FL) !== 0 ? UF_IMMUTABLE : 0) |
-    ((flags & FS_APPEND_FL) !== 0 ? UF_APPEND : 0) |
-    ((flags & FS_COMPR_FL) !== 0 ? UF_COMPRESSED : 0);
-}
-
-function fromBsd(flags: number): number {
-  return ((flags & UF_NODUMP) !== 0 ? FS_NODUMP_FL : 0) |
-    ((flags & UF_IMMUTABLE) !== 0 ? FS_IMMUTABLE_FL : 0) |
-    ((flags & UF_APPEND) !== 0 ? FS_APPEND_FL : 0);
 }

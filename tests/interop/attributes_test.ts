@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { attributesOf, attributesTest, tool, unlock } from "../fixtures/attributes.ts";
-import { borgPython, borgVersion } from "../fixtures/borg.ts";
+import { borgPython, borgVersion, run } from "../fixtures/borg.ts";
 import { assertSameTree, makeTree, snapshot } from "../fixtures/tree.ts";
 
 const ODD_NAMES = `
@@ -65,6 +65,10 @@ function check(name: string, body: (place: Workplace) => void): void {
     }
   });
 }
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+/** For a shell. */
+const alcoveCommand = `'${Deno.execPath()}' run -A --no-prompt --quiet '${MAIN}'`;
 
 function extract(
   place: Workplace,
@@ -199,6 +203,42 @@ else {
     assert.equal(statuses(ours).filter((line) => / tree\/(sub|one|text\.txt)$/.test(line)).length, 3);
     assert.deepEqual(listed(place, "a"), listed(place, "b"));
     assert(!listed(place, "a").some((item) => String(item["path"]).startsWith("tree/sub")));
+  });
+
+  check("a file system without attributes costs a warning for each, and the rest is restored", (place) => {
+    const tree = join(place.path, "tree");
+    place.borg(["create", "repo::b", "tree"]);
+    fs.mkdirSync(join(place.path, "out"));
+    // A ramfs of our own: it goes with the namespace.
+    const inside = (script: string) =>
+      run("unshare", ["-m", "sh", "-c", `mount -t ramfs none out && cd out && ${script}`], {
+        cwd: place.path,
+        env: place.env,
+      });
+    if (inside("true").code !== 0) {
+      console.log("skipped, no mount namespaces here: a file system without attributes");
+      return;
+    }
+    const compare = `cd tree && find . -type f -printf '%P %m %T@ %s\\n' | sort`;
+    const { stdout, stderr, code } = inside(`${alcoveCommand} extract ../repo::b; echo code $?; ${compare}`);
+    assert.equal(code, 0, stderr);
+    const expected = run("sh", ["-c", compare], { cwd: join(tree, "..") }).stdout;
+    assert.equal(stdout, `code 1\n${expected}`);
+    const warnings = stderr.trim().split("\n");
+    // text.txt and one have several; ACLs and flags go silently, as borg does it.
+    assert.equal(warnings.length, 11, stderr);
+    for (const line of warnings) {
+      assert.match(line, /: extended attribute .*not supported by this file system$/);
+    }
+    // Backing up from there finds nothing and says nothing.
+    const { stderr: silent } = inside(
+      `mkdir tree && echo a > tree/file && ${alcoveCommand} create ../repo::c tree`,
+    );
+    assert.equal(silent, "");
+    assert.deepEqual(Object.values(items(place, "c")), [{ xattrs: [], flags: null }, {
+      xattrs: [],
+      flags: null,
+    }]);
   });
 
   check("extract keeps the names of an immutable file together", (place) => {
