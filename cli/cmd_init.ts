@@ -65,10 +65,16 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const values = raw as unknown as InitValues;
   await using session = await createSession(context, values.location, values);
   log(context.reporter, "INFO", `Initializing repository at "${canonicalPath(session.location)}"`);
-  const manifest = new Manifest(session.codec);
-  await manifest.write(session.store, context.nowUs());
-  await session.store.commit();
-  await session.afterInit(manifest);
+  try {
+    const manifest = new Manifest(session.codec);
+    await manifest.write(session.store, context.nowUs());
+    await session.store.commit();
+    await session.afterInit(manifest);
+  } catch (error) {
+    // Half a repository would only be in the way.
+    await session.undo();
+    throw error;
+  }
   if (values.encryption !== "none") advise(context, values.encryption, session.keyFilePath);
 }
 

@@ -13,7 +13,7 @@ export const STATS_HEADER = "                       Original size      Compresse
 
 /** One line of the table; sizes in bytes. */
 export function statsLine(label: string, sizes: readonly number[], iec: boolean): string {
-  return `${label.padEnd(15)}${sizes.map((size) => formatSize(size, iec).padStart(20)).join(" ")}`;
+  return `${label.padEnd(15)} ${sizes.map((size) => formatSize(size, iec).padStart(20)).join(" ")}`;
 }
 
 /** Reads, or takes from the cache, the chunk lists of all archives and adds them up. */

@@ -157,6 +157,11 @@ export async function openStore(
   text: string,
   options: StoreOptions,
 ): Promise<StoreSession> {
+  if (options.exclusive && !context.common.lock) {
+    throw commandError(
+      "--bypass-lock is for commands that only read: two that write would destroy the repository",
+    );
+  }
   const location = resolveLocation(context, text, options);
   const store = await openRepository(storeEnv(context), location.path, {
     exclusive: options.exclusive ?? false,
@@ -199,6 +204,8 @@ export interface NewSession extends AsyncDisposable {
   readonly keyFilePath: string | null;
   /** After the first manifest was committed. */
   afterInit(manifest: Manifest): Promise<void>;
+  /** Removes what was made. */
+  undo(): Promise<void>;
 }
 
 export interface CreateRepositoryOptions {
@@ -227,7 +234,7 @@ export async function createSession(
     await session.makeKey(options.encryption, passphrase);
     return session;
   } catch (error) {
-    await store.destroy();
+    await session.undo();
     throw error;
   }
 }
@@ -382,6 +389,11 @@ class OpenRepository implements Session, NewSession {
     if (this.codec.tamRequired) this.#security.requireTam();
   }
 
+  async undo(): Promise<void> {
+    await this.store.destroy();
+    if (this.keyFilePath !== null) removeFile(this.context, this.keyFilePath);
+  }
+
   async afterCommit(): Promise<void> {
     await Promise.resolve(this.#security.remember({
       typeByte: this.codec.typeByte,
@@ -415,6 +427,14 @@ class OpenRepository implements Session, NewSession {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#codec?.dispose();
     await this.store.close();
+  }
+}
+
+function removeFile(context: CommandContext, path: string): void {
+  try {
+    context.files.unlink(path);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
   }
 }
 

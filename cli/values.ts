@@ -63,10 +63,16 @@ export function parseDateTime(text: string): number | null {
     return Date.UTC(Number(ordinal[1]), 0, Number(ordinal[2])) * 1000;
   }
   const [, year, month, day, hour = "0", minute = "0", second = "0"] = match;
-  const ms = Date.UTC(+year!, +month! - 1, +day!, +hour, +minute, +second);
-  const back = new Date(ms);
-  // Date.UTC rolls over what does not exist (February 30th).
-  if (back.getUTCMonth() !== +month! - 1 || back.getUTCDate() !== +day!) return null;
+  const date = new Date(0);
+  // Not Date.UTC: that takes years below 100 for years of the 20th century.
+  date.setUTCFullYear(+year!, +month! - 1, +day!);
+  date.setUTCHours(+hour, +minute, +second);
+  const ms = date.getTime();
+  // What does not exist (February 30th, 10:61) rolls over, and then does not read the same.
+  const same = date.getUTCMonth() === +month! - 1 && date.getUTCDate() === +day! &&
+    date.getUTCHours() === +hour &&
+    date.getUTCMinutes() === +minute && date.getUTCSeconds() === +second;
+  if (!same) return null;
   return ms * 1000;
 }
 

@@ -6,13 +6,13 @@
 import type { ChunkerParams } from "../chunk/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreDeleter } from "../store/mod.ts";
-import type { ChunkId } from "../bytes/mod.ts";
+import { type ChunkId, encodeText } from "../bytes/mod.ts";
 import { AppError, ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { Item } from "./item.ts";
 import { ItemsWriter } from "./items_writer.ts";
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, requireArchiveName } from "./manifest.ts";
 import { Stats } from "./stats.ts";
 import { formatTimestamp } from "./timestamp.ts";
 
@@ -60,6 +60,7 @@ export class ArchiveWriter {
     if (context.manifest.archives.has(options.name)) {
       throw new ArchiveError("Archive.AlreadyExists", [options.name]);
     }
+    requireArchiveName(options.name);
     this.#begunUs = context.nowUs();
     this.#checkpointName = freeCheckpointName(context.manifest, options.name);
     this.#items = new ItemsWriter(
@@ -120,10 +121,16 @@ export class ArchiveWriter {
   }
 }
 
+/** 255 bytes less ".checkpoint.999999". */
+const MAX_STEM_BYTES = 237;
+
 /** "NAME.checkpoint", or with ".1", ".2", … where that is taken by an earlier interrupted run. */
 function freeCheckpointName(manifest: Manifest, name: string): string {
+  // A long name is cut, so that the checkpoint's is not too long for the manifest.
+  let stem = name;
+  while (encodeText(stem).length > MAX_STEM_BYTES) stem = [...stem].slice(0, -1).join("");
   for (let n = 0;; n++) {
-    const candidate = `${name}.checkpoint${n === 0 ? "" : `.${n}`}`;
+    const candidate = `${stem}.checkpoint${n === 0 ? "" : `.${n}`}`;
     if (!manifest.archives.has(candidate)) return candidate;
     if (n > 1_000_000) throw new AppError("Error", ["Cannot find a free name for a checkpoint"]);
   }

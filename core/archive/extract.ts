@@ -89,7 +89,7 @@ export class Extraction {
       if (path === "") return;
       item = { ...item, path };
     }
-    this.options.list?.(original);
+    this.options.list?.(item.path);
     try {
       await this.#extract(item, original);
     } catch (error) {

@@ -8,6 +8,7 @@ import {
   asChunkId,
   type ChunkId,
   decodeText,
+  encodeText,
   ID_LENGTH,
   MANIFEST_ID,
   type Packable,
@@ -31,7 +32,13 @@ export interface ArchiveInfo {
 
 /** Limits that borg's reader enforces (borg constants). */
 const MAX_ARCHIVES = 400_000;
-const MAX_NAME_LENGTH = 255;
+const MAX_NAME_BYTES = 255;
+
+/** Throws Error where borg could not read a manifest with this archive name. */
+export function requireArchiveName(name: string): void {
+  if (encodeText(name).length <= MAX_NAME_BYTES) return;
+  throw new AppError("Error", [`Cannot add the archive: its name is longer than ${MAX_NAME_BYTES} bytes`]);
+}
 
 export class Manifest {
   /** In the order in which they were added. */
@@ -126,11 +133,7 @@ export class Manifest {
     }
     const archives: Record<string, Packable> = {};
     for (const { name, id, time } of this.archives.values()) {
-      if (name.length > MAX_NAME_LENGTH) {
-        throw new AppError("Error", [
-          `Cannot add the archive: its name is longer than ${MAX_NAME_LENGTH} characters`,
-        ]);
-      }
+      requireArchiveName(name);
       archives[name] = sortedMap({ id, time });
     }
     const packed = this.codec.packAuthenticated("manifest", {

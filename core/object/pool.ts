@@ -40,10 +40,13 @@ export class SealPool {
   readonly #sealing = new Map<string, Promise<SealedChunk>>();
   readonly #running = new Set<Promise<SealedChunk>>();
   #failure: { error: unknown } | null = null;
+  /** Whether sealing may have to wait for code to be loaded, and so must not use memory that the caller uses again. */
+  readonly #mayWait: boolean;
 
   constructor(codec: ObjectCodec, options: SealPoolOptions) {
     this.#codec = codec;
     this.#options = options;
+    this.#mayWait = !["none", "lz4", "zlib"].includes(options.compression.kind);
     // Padding is unbounded, and workers have room for what a chunk can become without it.
     const padded = options.compression.kind === "obfuscate";
     this.#workers = options.spawner && !padded ? new WorkerPool(codec, options.spawner) : null;
@@ -93,7 +96,8 @@ export class SealPool {
     if (first) return again(first);
     const known = this.#options.storedSize(id, size);
     if (typeof known === "number") {
-      return known >= 0 ? { id, size, csize: known, isNew: false } : this.#seal(id, plain);
+      if (known >= 0) return { id, size, csize: known, isNew: false };
+      return this.#seal(id, mayBeReused && this.#mayWait ? plain.slice() : plain);
     }
     const kept = mayBeReused ? plain.slice() : plain;
     return known.then((csize) => csize >= 0 ? { id, size, csize, isNew: false } : this.#seal(id, kept));

@@ -89,6 +89,15 @@ function someChunks(seed: number): Uint8Array[] {
   return [...distinct, distinct[0]!, distinct[1]!, random(200_000), distinct[0]!];
 }
 
+// First, while the code of lzma is not loaded yet: sealing has to wait for it, and the caller uses its buffer again.
+Deno.test("SealPool seals what it was given although the caller's buffer changes meanwhile", async () => {
+  for (const text of ["lzma,0", "obfuscate,1,lzma,0", "auto,lzma,0"]) {
+    const bench = new Bench(await testCodec(testKey("repokey")), parseCompression(text), 0);
+    const chunks = someChunks(7);
+    await assertStored(bench, chunks, await bench.run(chunks));
+  }
+});
+
 Deno.test("SealPool without workers seals each new chunk once and answers at once", async () => {
   const bench = new Bench(await testCodec(testKey("repokey")), parseCompression("lz4"), 0);
   const chunks = someChunks(1);
