@@ -101,7 +101,9 @@ function openIn(folder: string): number {
 test("Walker stays in the folder it opened when a link takes the folder's place", (folder) => {
   write(`${folder}/a/b/file`, "ours");
   files.symlink("our target", `${folder}/a/b/link`);
+  write(`${folder}/a/b/sub/file`, "ours too");
   write(`${folder}/outside/file`, "secret");
+  write(`${folder}/outside/sub/file`, "secret too");
   files.symlink("their target", `${folder}/outside/link`);
   const walker = start(`${folder}/a`);
   walkTo(walker, `${folder}/a/b`);
@@ -119,6 +121,7 @@ test("Walker stays in the folder it opened when a link takes the folder's place"
   assert.deepEqual([...seen].sort(), [
     [`${folder}/a/b/file`, "ours"],
     [`${folder}/a/b/link`, "our target"],
+    [`${folder}/a/b/sub/file`, "ours too"],
   ]);
 });
 
@@ -216,4 +219,38 @@ test("Walker.close() leaves no folder open, and skipChildren() none of what it p
   walker.close();
   assert.equal(openIn(folder), 0);
   assert.equal(walker.next(), null);
+});
+
+test("Walker goes by what it opened when a mount appears in a folder's place", (folder) => {
+  write(`${folder}/a/mount/1`, "");
+  write(`${folder}/a/skipped/1`, "");
+  write(`${folder}/a/z`, "");
+  const { ino } = files.lstat(`${folder}/a/mount`);
+  const before = files.lstat(`${folder}/a/skipped`);
+  const changing = byName();
+  changing.fstat = (fd) => {
+    const stat = files.fstat(fd);
+    if (stat.ino === ino) return { ...stat, dev: stat.dev + 1 };
+    return stat.ino === before.ino ? { ...stat, ino: 1n } : stat;
+  };
+  const skip = [{ dev: before.dev, ino: 1n }];
+  const entries = rest(start(`${folder}/a`, { files: changing, oneFileSystem: true, skip }));
+  assert.deepEqual(
+    entries.map((entry) => entry.path),
+    ["", "/mount", "/z"].map((name) => `${folder}/a${name}`),
+  );
+  assert.equal(entries[1]!.stat.dev, entries[0]!.stat.dev + 1);
+  assert.equal(openIn(folder), 0);
+});
+
+test("Walker with oneFileSystem stays on what an automounter put in the root's place", (folder) => {
+  write(`${folder}/a/b/1`, "");
+  const mounted = byName();
+  mounted.fstat = (fd) => ({ ...files.fstat(fd), dev: 7 });
+  mounted.at!.lstatAt = (dir, name) => ({ ...files.at!.lstatAt(dir, name), dev: 7 });
+  const entries = rest(start(`${folder}/a`, { files: mounted, oneFileSystem: true }));
+  assert.deepEqual(
+    entries.map((entry) => entry.path),
+    ["", "/b", "/b/1"].map((name) => `${folder}/a${name}`),
+  );
 });

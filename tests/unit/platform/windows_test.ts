@@ -36,7 +36,7 @@ Deno.test("WindowsFiles never leaves the folder that a name was joined to", () =
         (error) => error instanceof OsError && error.code === "EINVAL",
       );
     for (const name of ["..\\..\\evil", "a\\b", "file:stream", "NUL", "a."]) refused(`${folder}/${name}`);
-    refused(`C:\\backup/x/..\\y`);
+    refused("C:\\backup/..\\y");
     refused("C:/backup/c:/x");
     // What stands before the first slash is the user's.
     for (const path of ["C:\\backup\\none/x", "C:/backup/none"]) {
