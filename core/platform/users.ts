@@ -3,7 +3,7 @@
  * asked of the C library, which also knows directory services. Answers are kept, so a walk over millions of files asks once
  * per owner.
  */
-import { type Libc, openLibc } from "./_libc.ts";
+import { NAME_AT, type NameService, NUMBER_AT, openNameService } from "./_name_service.ts";
 import { decodeText, encodeText } from "../bytes/mod.ts";
 import { OsError } from "../errors.ts";
 import type { Files } from "./files.ts";
@@ -14,10 +14,6 @@ export interface UsersOptions {
   /** Whether to ask the C library for what the files lack; default true. */
   nameService?: boolean;
 }
-
-/** Offsets in struct passwd and struct group on 64-bit glibc and musl: the name is the first member. */
-const PW_UID = 16;
-const GR_GID = 16;
 
 /** One of the two tables, both ways. */
 class NameTable {
@@ -67,16 +63,16 @@ export class Users {
 
   constructor(files: Files, options: UsersOptions = {}) {
     this.#passwd = readTable(files, options.passwdPath ?? "/etc/passwd");
-    const libc = options.nameService === false ? null : openLibc();
+    const service = options.nameService === false ? null : openNameService();
     this.#users = new NameTable(
       this.#passwd,
-      (uid) => nameAt(libc?.symbols.getpwuid(uid)),
-      (name) => numberAt(libc, (c) => c.symbols.getpwnam(cString(name)), PW_UID),
+      (uid) => nameAt(service?.getpwuid(uid)),
+      (name) => numberAt(service, (asked) => asked.getpwnam(cString(name))),
     );
     this.#groups = new NameTable(
       readTable(files, options.groupPath ?? "/etc/group"),
-      (gid) => nameAt(libc?.symbols.getgrgid(gid)),
-      (name) => numberAt(libc, (c) => c.symbols.getgrnam(cString(name)), GR_GID),
+      (gid) => nameAt(service?.getgrgid(gid)),
+      (name) => numberAt(service, (asked) => asked.getgrnam(cString(name))),
     );
   }
 
@@ -125,11 +121,14 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
 
 function nameAt(entry: Deno.PointerValue | undefined): string | null {
   if (entry === null || entry === undefined) return null;
-  const name = new Deno.UnsafePointerView(entry).getPointer(0);
+  const name = new Deno.UnsafePointerView(entry).getPointer(NAME_AT);
   return name === null ? null : new Deno.UnsafePointerView(name).getCString();
 }
 
-function numberAt(libc: Libc | null, find: (libc: Libc) => Deno.PointerValue, offset: number): number | null {
-  const entry = libc === null ? null : find(libc);
-  return entry === null ? null : new Deno.UnsafePointerView(entry).getUint32(offset);
+function numberAt(
+  service: NameService | null,
+  find: (service: NameService) => Deno.PointerValue,
+): number | null {
+  const entry = service === null ? null : find(service);
+  return entry === null ? null : new Deno.UnsafePointerView(entry).getUint32(NUMBER_AT);
 }
