@@ -9,6 +9,7 @@ import {
   SELECTION_OPTIONS,
   type SelectionValues,
 } from "./archive_selection.ts";
+import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { askYes } from "./prompt.ts";
 import { openStore, type StoreSession } from "./session.ts";
@@ -117,6 +118,7 @@ async function checkArchives(
     reporter: context.reporter,
     newIndex: () => new ChunksIndex(),
     nowUs: context.nowUs,
+    breathe: makeBreath(),
   }, {
     repair: values.repair,
     verifyData: values.verify_data,

@@ -22,7 +22,9 @@ export interface CommandContext {
   /** The present in microseconds since 1970; strictly that of the start for placeholders. */
   nowUs(): number;
   readonly startUs: number;
-  /** True once Ctrl-C (or a TERM, HUP) asked for a clean stop. */
+  /** What to do before a signal ends the process: give back a lock. Disposing of the answer takes it back. */
+  atSignal(cleanUp: () => void | Promise<void>): Disposable;
+  /** True once Ctrl-C asked for a clean stop. */
   interrupted(): boolean;
   /** From here on the first Ctrl-C only sets `interrupted`; a second one ends the process at once. */
   stopCleanly(): void;

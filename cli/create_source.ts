@@ -113,7 +113,7 @@ function* allEntries(
 const dryPipe = (entry: PipeEntry): PipeEntry => ({ ...entry, read: () => 0 });
 
 function report(context: CommandContext, path: string, error: OsError): void {
-  const { warningCode, message } = SourceError.fromOs("stat", path, error);
+  const { warningCode, message } = SourceError.fromOs(error.syscall, path, error);
   context.reporter.warn(warningCode, printable(path), message);
   context.reporter.emit({ type: "file_status", status: "E", path: printable(path) });
 }

@@ -13,6 +13,7 @@ import {
   openFiles,
   setUmask,
   signalExitCode,
+  sleep,
 } from "../core/platform/mod.ts";
 import { terminalWidth, Users, writeStderr, writeStdout } from "../core/platform/mod.ts";
 import { encodeText } from "../core/bytes/mod.ts";
@@ -29,6 +30,8 @@ import type { Command, Values } from "./spec.ts";
 import { versionLine } from "./version.ts";
 
 const EXIT_ERROR = 2;
+/** How long giving back a lock may take when a signal ends the process. */
+const SIGNAL_GRACE_MS = 2000;
 /** What a shell reports of a program that a closed pipe ended. */
 const EXIT_BROKEN_PIPE = 141;
 
@@ -80,10 +83,11 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
   let code: number;
   try {
     await command.run(context, values);
-    code = context.stoppedBy ?? reporter.exitCode(modern);
+    code = reporter.exitCode(modern);
   } catch (error) {
     reporter.finish();
     code = context.stoppedBy ?? exitCode(error);
+    if (context.ending) await new Promise(() => {}); // the signal's handler exits
     reportError(error, reporter);
   }
   reporter.finish();
@@ -113,8 +117,10 @@ function makeReporter(common: CommonValues): CliReporter {
 }
 
 interface MainContext extends CommandContext {
-  /** Exit code of the signal that asked for a clean stop. */
+  /** Exit code of the signal that asked for a stop. */
   stoppedBy: number | null;
+  /** The process is about to end: what fails now is not worth a word. */
+  ending: boolean;
 }
 
 function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly string[]): MainContext {
@@ -122,6 +128,9 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
   const users = new Users(files);
   const host = new Host({ hostId: env("BORG_HOST_ID"), users });
   const startUs = nowUs();
+  const cleanUps = new Set<() => void | Promise<void>>();
+  /** Whether the first Ctrl-C only asks the command to stop. */
+  let clean = false;
   const context: MainContext = {
     files,
     users,
@@ -137,16 +146,32 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     nowUs,
     startUs,
     stoppedBy: null,
+    ending: false,
     interrupted: () => context.stoppedBy !== null,
+    atSignal(cleanUp) {
+      cleanUps.add(cleanUp);
+      return { [Symbol.dispose]: () => void cleanUps.delete(cleanUp) };
+    },
     stopCleanly() {
-      onSignal((signal) => {
-        if (context.stoppedBy !== null) process.exit(context.stoppedBy);
-        context.stoppedBy = signalExitCode(signal);
-        reporter.finish();
-        printError("Stopping: saving a checkpoint first. Once more to stop at once.\n");
-      }, ["SIGINT"]);
+      clean = true;
     },
   };
+  onSignal((signal) => {
+    const code = signalExitCode(signal);
+    if (signal === "SIGINT" && clean && context.stoppedBy === null) {
+      context.stoppedBy = code;
+      reporter.finish();
+      printError("Stopping: saving a checkpoint first. Once more to stop at once.\n");
+      return;
+    }
+    if (context.ending) process.exit(code);
+    context.ending = true;
+    context.stoppedBy = code;
+    reporter.finish();
+    // The store rolls back and gives its lock back; whatever else is under way finds it closed.
+    const done = Promise.allSettled([...cleanUps].map((cleanUp) => cleanUp()));
+    Promise.race([done, sleep(SIGNAL_GRACE_MS)]).then(() => process.exit(code));
+  });
   return context;
 }
 

@@ -253,6 +253,7 @@ class OpenRepository implements Session, NewSession {
   /** Whether a passphrase that is not empty protects the key. */
   #passphraseProtected = false;
   keyFilePath: string | null = null;
+  readonly #signal: Disposable;
 
   constructor(
     private readonly context: CommandContext,
@@ -261,6 +262,7 @@ class OpenRepository implements Session, NewSession {
     readonly fill: (text: string) => string,
   ) {
     this.#dirs = directories(context);
+    this.#signal = context.atSignal(() => store.close());
     this.#security = new RepositorySecurity({
       files: context.files,
       directory: this.#dirs.security,
@@ -426,7 +428,11 @@ class OpenRepository implements Session, NewSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#codec?.dispose();
-    await this.store.close();
+    try {
+      await this.store.close();
+    } finally {
+      this.#signal[Symbol.dispose]();
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export interface CheckContext {
   reporter: Reporter;
   newIndex(): ChunksIndex;
   nowUs(): number;
+  /** Called now and then; may let the event loop turn, so that signals arrive. */
+  breathe(): void | Promise<void>;
 }
 
 export interface CheckOptions {
@@ -172,6 +174,8 @@ export class ArchiveCheck {
     });
     const rewritten = this.options.repair ? this.#itemsWriter(references) : null;
     for await (const batch of this.#robustItems(manifest, info, meta)) {
+      const breath = this.context.breathe();
+      if (breath) await breath;
       for (const item of batch) {
         if (item.chunks) await files.check(item);
         const wait = rewritten?.add(item);

@@ -1,0 +1,85 @@
+/** A signal ends the program soon, with the shell's exit code for it, and the lock is given back. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { type Workplace, workplace } from "../fixtures/alcove.ts";
+import { pseudoRandom } from "../fixtures/tree.ts";
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+function start(place: Workplace, args: string[], cwd = place.path): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", MAIN, ...args],
+    cwd,
+    env: place.env,
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+const locks = (place: Workplace): string[] =>
+  fs.readdirSync(join(place.path, "repo")).filter((name) => name.startsWith("lock."));
+
+async function until(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 2000 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.ok(done(), "waited in vain");
+}
+
+function makeRepository(place: Workplace): void {
+  fs.mkdirSync(join(place.path, "src"));
+  for (let i = 0; i < 6; i++) {
+    fs.writeFileSync(join(place.path, `src/${i}`), pseudoRandom(`${i}`, 25_000_000));
+  }
+  place.alcove(["init", "-e", "repokey", "repo"]);
+}
+
+const held = (place: Workplace) => (): boolean => locks(place).includes("lock.exclusive");
+
+Deno.test("SIGTERM and SIGHUP during a backup roll back and give the lock back", async () => {
+  using place = workplace();
+  makeRepository(place);
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    const child = start(place, ["create", "-C", "zlib,9", `repo::${signal}`, "src"]);
+    await until(held(place));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    child.kill(signal);
+    assert.equal((await child.status).code, code);
+    assert.deepEqual(locks(place), []);
+  }
+  assert.equal(place.alcove(["list", "--short", "repo"]).stdout, "");
+  place.alcove(["check", "--verify-data", "repo"]);
+});
+
+Deno.test("SIGINT during extract and check ends them soon and gives the lock back", async () => {
+  using place = workplace();
+  makeRepository(place);
+  place.alcove(["create", "repo::a", "src"]);
+  fs.mkdirSync(join(place.path, "out"));
+  const commands: [string[], string, () => boolean][] = [
+    [["extract", "../repo::a"], join(place.path, "out"), () => fs.existsSync(join(place.path, "out/src"))],
+    [["check", "--verify-data", "repo"], place.path, held(place)],
+  ];
+  for (const [args, cwd, begun] of commands) {
+    const child = start(place, args, cwd);
+    await until(begun);
+    child.kill("SIGINT");
+    const { code } = await child.status;
+    // A fast machine may be done before the signal arrives.
+    assert.ok(code === 130 || code === 0, `${args[0]}: ${code}`);
+    const left = locks(place).filter((name) => name !== "lock.roster");
+    assert.deepEqual(left, [], args[0]);
+    const roster = join(place.path, "repo/lock.roster");
+    if (fs.existsSync(roster)) assert.doesNotMatch(fs.readFileSync(roster, "utf8"), /\d+, 0\]/, args[0]);
+  }
+  place.alcove(["check", "repo"]);
+});
+
+Deno.test("--bypass-lock is refused by commands that write", () => {
+  using place = workplace();
+  makeRepository(place);
+  for (const command of [["create", "repo::a", "src/0"], ["delete", "repo::a"], ["compact", "repo"]]) {
+    const { stderr } = place.alcove(["--bypass-lock", ...command], { code: 2 });
+    assert.match(stderr, /--bypass-lock/);
+  }
+  place.alcove(["list", "--bypass-lock", "repo"]);
+});
