@@ -26,7 +26,7 @@ export class OpenFolders {
   constructor(
     private readonly files: Pick<Files, "fstat" | "close">,
     private readonly at: FilesAt,
-    private readonly maxOpen: number = MAX_OPEN,
+    private maxOpen: number = MAX_OPEN,
   ) {}
 
   /** Enters an open folder, and closes the outermost if there are too many. `fd` is owned by the stack from now on. */
@@ -54,6 +54,17 @@ export class OpenFolders {
     if (inner === undefined) return null;
     if (inner.fd < 0) this.#descend();
     return inner.fd;
+  }
+
+  /** Keeps but two open from now on, for a process that may have no more. False where that gave none back. */
+  economise(): boolean {
+    this.maxOpen = 2;
+    let closed = false;
+    for (const folder of this.#stack.slice(0, -1)) {
+      closed ||= folder.fd >= 0;
+      this.#close(folder);
+    }
+    return closed;
   }
 
   /** Leaves all. */

@@ -231,7 +231,7 @@ export class Walker {
   #open(path: string, dir: number | null, name: string, seen: Stat): Opened | null {
     if (this.#at === null) return { stat: seen, fd: -1 };
     try {
-      const fd = this.#at.openFolder(dir, name);
+      const fd = this.#openFolder(this.#at, dir, name);
       const stat = this.#files.fstat(fd);
       if (stat.ino === seen.ino && stat.dev === seen.dev) return { stat, fd };
       if (this.#stack.length === 1) this.#rootStat = stat;
@@ -240,6 +240,15 @@ export class Walker {
       return null;
     } catch (error) {
       return this.#failed(path, error);
+    }
+  }
+
+  #openFolder(at: FilesAt, dir: number | null, name: string): number {
+    try {
+      return at.openFolder(dir, name);
+    } catch (error) {
+      if (!(error instanceof OsError && error.code === "EMFILE" && this.#folders!.economise())) throw error;
+      return at.openFolder(dir, name);
     }
   }
 

@@ -1,6 +1,7 @@
 /** The walk by open folders: what happens to the folders around it, trees deeper than any path, how many stay open. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { OsError } from "../../../core/errors.ts";
 import {
   FileReader,
   readSourceLink,
@@ -253,4 +254,27 @@ test("Walker with oneFileSystem stays on what an automounter put in the root's p
     entries.map((entry) => entry.path),
     ["", "/b", "/b/1"].map((name) => `${folder}/a${name}`),
   );
+});
+
+test("Walker makes do with few descriptors where the process may have no more", (folder) => {
+  for (const way of ["", "/b", "/b/b", "/b/b/b", "/b/b/b/b", "/b/b/b/b/b"]) write(`${folder}${way}/z`, way);
+  const poor = byName();
+  let open = 0;
+  const openFolder = poor.at!.openFolder;
+  poor.at!.openFolder = (dir, name) => {
+    if (open === 3) throw new OsError("EMFILE", "open", name, "too many files open in this process");
+    const fd = openFolder(dir, name);
+    open++;
+    return fd;
+  };
+  poor.close = (fd) => {
+    files.close(fd);
+    open--;
+  };
+  const failed: string[] = [];
+  const onError = (path: string): number => failed.push(path);
+  const paths = rest(start(folder, { files: poor, onError })).map((entry) => entry.path);
+  assert.equal(paths.length, 12);
+  assert.deepEqual(failed, []);
+  assert.equal(open, 0);
 });
