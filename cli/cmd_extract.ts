@@ -17,6 +17,7 @@ interface ExtractValues extends PatternValues {
   numeric_ids: boolean;
   stdout: boolean;
   sparse: boolean;
+  continue_extraction: boolean;
   noflags: boolean;
   noacls: boolean;
   noxattrs: boolean;
@@ -47,6 +48,11 @@ and most flags takes root.`,
     { flags: ["--noxattrs"], name: "noxattrs", help: "do not set extended attributes" },
     { flags: ["--stdout"], name: "stdout", help: "write all contents to standard output" },
     { flags: ["--sparse"], name: "sparse", help: "make holes of stretches that are all zero" },
+    {
+      flags: ["--continue"],
+      name: "continue_extraction",
+      help: "go on with an extraction that was interrupted: leave files alone that are complete",
+    },
     ...PATTERN_OPTIONS,
     {
       flags: ["--strip-components"],

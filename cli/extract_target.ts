@@ -7,7 +7,14 @@ import type { CommandContext } from "./context.ts";
 
 export function makeTarget(
   context: CommandContext,
-  options: { numeric_ids: boolean; sparse: boolean; noflags: boolean; noacls: boolean; noxattrs: boolean },
+  options: {
+    numeric_ids: boolean;
+    sparse: boolean;
+    continue_extraction: boolean;
+    noflags: boolean;
+    noacls: boolean;
+    noxattrs: boolean;
+  },
 ): Target {
   return new Restorer({
     files: context.files,
@@ -15,6 +22,7 @@ export function makeTarget(
     users: context.users,
     numericIds: options.numeric_ids,
     sparse: options.sparse,
+    continue: options.continue_extraction,
     attributes: openAttributes(),
     flags: !options.noflags,
     acls: !options.noacls,

@@ -24,6 +24,8 @@ export interface Target {
   /** A further name of a file that was extracted as `item.source`; false where that file is not there. */
   hardLink(item: Item, source: string): boolean;
   openFile(item: Item): ContentSink;
+  /** Whether an earlier extraction has completed this file: then it is left alone. */
+  isComplete(item: Item): boolean;
   /** After the contents. */
   restoreMeta(item: Item): void;
   /** Postponed metadata of folders. */
@@ -123,6 +125,7 @@ export class Extraction {
 
   async #extractWhole(item: Item, target: Target | null): Promise<void> {
     if ((item.mode & TYPE) !== REGULAR) return target?.special(item);
+    if (target?.isComplete(item)) return;
     const sink = this.options.stdout && !this.options.dryRun
       ? { write: this.options.stdout, close() {} }
       : target?.openFile(item) ?? null;

@@ -14,6 +14,8 @@ export interface RestorerOptions extends MetaOptions {
   files: Files;
   /** An existing folder. */
   destination: string;
+  /** Leaves files alone that an earlier, interrupted extraction has completed. */
+  continue?: boolean;
   /** Leaves holes where a written block is all zero. */
   sparse?: boolean;
   /** Told of failures with single attributes and with the postponed metadata of folders. */
@@ -96,6 +98,23 @@ export class Restorer {
       if (!(error instanceof OsError)) throw error;
       if (NO_LINKS.has(error.code)) return false;
       throw SourceError.fromOs("link", item.path, error);
+    }
+  }
+
+  /**
+   * With {@link RestorerOptions.continue}: whether the file is there already, complete. Its time is set last of all, so a file
+   * of the right size and time was extracted to its end.
+   */
+  isComplete(item: RestoreItem): boolean {
+    if (!this.#options.continue || item.size === undefined) return false;
+    const full = this.#parents.check(item.path);
+    if (full === null) return false;
+    try {
+      const stat = this.#files.lstat(full);
+      return (stat.mode & S_IFMT) === S_IFREG && stat.size === item.size && stat.mtimeNs === item.mtime;
+    } catch (error) {
+      if (error instanceof OsError) return false;
+      throw error;
     }
   }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { borgTest } from "../fixtures/borg.ts";
+import { borgTest, run } from "../fixtures/borg.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { assertSameTree, makeTree, snapshot } from "../fixtures/tree.ts";
 
@@ -100,4 +100,30 @@ Deno.test("extract --dry-run and --list write nothing", () => {
   const { stderr } = place.alcove(["extract", "--dry-run", "--list", "../repo::a", "tree/sub"], { cwd: out });
   assert.match(stderr, /^tree\/sub\/deeper\/script$/m);
   assert.deepEqual(fs.readdirSync(out), []);
+});
+
+Deno.test("extract --continue leaves complete files alone and completes the others", () => {
+  using place = workplace();
+  repository(place);
+  const out = folder(place, "out");
+  place.alcove(["extract", "../repo::a"], { cwd: out });
+  const complete = join(out, "tree/copy.bin");
+  const { atime, mtime } = fs.statSync(complete);
+  // What tells a complete file is its size and time; so other contents show that it was not written again.
+  run("python3", [
+    "-c",
+    `import os, sys
+path = sys.argv[1]
+st = os.stat(path)
+open(path, 'r+b').write(b'left alone')
+os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))`,
+    complete,
+  ]);
+  assert.deepEqual([atime, mtime], [fs.statSync(complete).atime, fs.statSync(complete).mtime]);
+  fs.truncateSync(join(out, "tree/random.bin"), 1000);
+  fs.rmSync(join(out, "tree/sub"), { recursive: true });
+  place.alcove(["extract", "--continue", "../repo::a"], { cwd: out });
+  assert.equal(fs.readFileSync(complete).subarray(0, 10).toString(), "left alone");
+  place.alcove(["extract", "../repo::a"], { cwd: out });
+  assertSameTree(join(out, "tree"), join(place.path, "tree"));
 });
