@@ -58,3 +58,16 @@ borgTest("deleting an archive leaves nothing behind and takes nothing away", () 
   );
   assert.ok(left.reduce((sum, size) => sum + size, 0) < 5000, `left: ${left}`);
 });
+
+borgTest("borg diff sees no difference between the two programs' archives of one tree", () => {
+  using place = workplace();
+  makeTree(join(place.path, "tree"));
+  place.alcove(["init", "-e", "repokey", "repo"]);
+  place.alcove(["create", "repo::ours", "tree"]);
+  place.borg(["create", "repo::theirs", "tree"]);
+  assert.equal(place.borg(["diff", "repo::ours", "theirs"]).stdout, "");
+  // And it would see one.
+  fs.appendFileSync(join(place.path, "tree/one"), "2");
+  place.alcove(["create", "repo::other", "tree"]);
+  assert.match(place.borg(["diff", "repo::other", "theirs"]).stdout, /tree\/one/);
+});
