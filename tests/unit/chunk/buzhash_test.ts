@@ -3,7 +3,7 @@ import { equalBytes } from "../../../core/bytes/mod.ts";
 import { createChunker, DEFAULT_CHUNKER_PARAMS, ITEMS_CHUNKER_PARAMS } from "../../../core/chunk/mod.ts";
 import { BUZHASH_FREE, BUZHASH_STATE_BYTES } from "../../../rust-free-asm/const.ts";
 import { instantiateBuzhash } from "../../../wasm/buzhash.ts";
-import { borgPython, noBorgPython } from "../wasm/_borg_python.ts";
+import { borgPython, noBorgPython } from "../../fixtures/borg_python.ts";
 import { type BuzhashParams, chunkLengthsTwin, join, noise, reader } from "./_twin.ts";
 
 const params = (minExp: number, maxExp: number, maskBits: number, windowSize: number): BuzhashParams => ({

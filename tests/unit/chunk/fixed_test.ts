@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createChunker } from "../../../core/chunk/mod.ts";
-import { borgPython, noBorgPython } from "../wasm/_borg_python.ts";
+import { borgPython, noBorgPython } from "../../fixtures/borg_python.ts";
 import { join, noise, reader } from "./_twin.ts";
 
 /** Lengths by the rule: the header in blocks, the rest in blocks. */

@@ -6,7 +6,7 @@ import { IntegrityError } from "../../../core/errors.ts";
 import { INDEX_STATE_BYTES } from "../../../rust-free-asm/const.ts";
 import { instantiateHashIndex } from "../../../wasm/hash_index.ts";
 import { HashIndex } from "../../../wasm/mod.ts";
-import { borgPython, noBorgPython } from "./_borg_python.ts";
+import { borgPython, noBorgPython } from "../../fixtures/borg_python.ts";
 
 const sha256 = (text: string) => new Uint8Array(createHash("sha256").update(text).digest());
 const hex = (id: Uint8Array) => [...id].map((byte) => byte.toString(16).padStart(2, "0")).join("");
