@@ -2,10 +2,20 @@
  * The calls of Files on open descriptors, for every Unix. Calls that a signal interrupted are repeated, short writes are
  * continued. What differs between the systems comes from a {@link UnixSystem}.
  */
+import { readlinkSync } from "node:fs";
 import { EINTR, osError } from "./_errno.ts";
 import { type CallBytes, SEEK_END, setTimespec, type UnixSymbols, type UnixSystem } from "./_unix_system.ts";
 import type { OsError } from "../errors.ts";
 import type { Stat } from "./files.ts";
+
+/** The file behind a descriptor, for messages: a number says nothing to a person. Only Linux tells. */
+function nameOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return `descriptor ${fd}`;
+  }
+}
 
 /** Largest count of one read or write: Linux moves no more at once (read(2)), macOS refuses more than 2^31 - 1. */
 const MAX_COUNT = 0x7ffff000;
@@ -46,7 +56,7 @@ export class UnixDescriptors {
 
   #failed(syscall: string, fd: number): never {
     this.interrupted();
-    throw this.error(syscall, `descriptor ${fd}`);
+    throw this.error(syscall, nameOf(fd));
   }
 
   protected setTimes(atimeNs: bigint, mtimeNs: bigint): void {
@@ -57,13 +67,13 @@ export class UnixDescriptors {
   fstat(fd: number): Stat {
     let result;
     do result = this.system.fstat(fd, this.statBytes); while (result < 0 && this.interrupted());
-    if (result < 0) throw this.error("fstat", `descriptor ${fd}`);
+    if (result < 0) throw this.error("fstat", nameOf(fd));
     return this.system.decodeStat(this.statView);
   }
 
   close(fd: number): void {
     // The descriptor is free even where the system says EINTR: repeating would close somebody else's.
-    if (this.c.close(fd) < 0 && !this.interrupted()) throw this.error("close", `descriptor ${fd}`);
+    if (this.c.close(fd) < 0 && !this.interrupted()) throw this.error("close", nameOf(fd));
   }
 
   read(fd: number, into: Uint8Array): number {
@@ -73,7 +83,7 @@ export class UnixDescriptors {
     do got = this.c.read(fd, buffer, BigInt(Math.min(into.length, MAX_COUNT))); while (
       got < 0 && this.interrupted()
     );
-    if (got < 0) throw this.error("read", `descriptor ${fd}`);
+    if (got < 0) throw this.error("read", nameOf(fd));
     return got;
   }
 
@@ -84,7 +94,7 @@ export class UnixDescriptors {
       const got = this.c.pread(fd, rest, BigInt(Math.min(rest.length, MAX_COUNT)), BigInt(position + done));
       if (got < 0) {
         if (this.interrupted()) continue;
-        throw this.error("pread", `descriptor ${fd}`);
+        throw this.error("pread", nameOf(fd));
       }
       if (got === 0) break;
       done += got;
@@ -98,7 +108,7 @@ export class UnixDescriptors {
       const rest = (done === 0 ? data : data.subarray(done)) as CallBytes;
       const put = this.c.write(fd, rest, BigInt(Math.min(rest.length, MAX_COUNT)));
       if (put >= 0) done += put;
-      else if (!this.interrupted()) throw this.error("write", `descriptor ${fd}`);
+      else if (!this.interrupted()) throw this.error("write", nameOf(fd));
     }
   }
 
@@ -110,12 +120,12 @@ export class UnixDescriptors {
 
   truncate(fd: number, size: number): void {
     while (this.c.ftruncate(fd, BigInt(size)) < 0) {
-      if (!this.interrupted()) throw this.error("truncate", `descriptor ${fd}`);
+      if (!this.interrupted()) throw this.error("truncate", nameOf(fd));
     }
   }
 
   sync(fd: number): void {
-    while (this.system.sync(fd) < 0) if (!this.interrupted()) throw this.error("sync", `descriptor ${fd}`);
+    while (this.system.sync(fd) < 0) if (!this.interrupted()) throw this.error("sync", nameOf(fd));
   }
 
   dropCache(fd: number, offset: number, length: number): void {
