@@ -60,6 +60,8 @@ already is not stored again, so a second backup takes little time and space.
 The archive's name may have placeholders: {hostname} {fqdn} {user} {now} {utcnow} {pid} {uuid4}; {now:%Y-%m-%d} takes a
 strftime pattern. Files that cannot be read are reported and left out, and the exit code is 1.
 
+Chunks of large files are compressed and encrypted on all cores; ALCOVE_WORKERS=0 in the environment keeps to one.
+
 Status letters of --list: A added, M modified, U unchanged, d folder, s symbolic link, h further name of a file, f FIFO, c and b devices,
 i contents of a pipe, C changed while it was read, E could not be read, x excluded, - dry run.`,
   options: [
