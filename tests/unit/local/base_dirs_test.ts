@@ -12,7 +12,7 @@ const homes: Record<string, string> = {
 };
 
 const dirsOf = (env: Environment, uid: number | null = 1000) =>
-  baseDirs({ env, uid, currentDirectory: "/work", homeOf: (user) => homes[String(user)] ?? null });
+  baseDirs({ env, uid, currentDirectory: "/there", homeOf: (user) => homes[String(user)] ?? null });
 
 Deno.test("baseDirs() puts everything under the home folder by default", () => {
   assert.deepEqual(dirsOf({ HOME: "/home/x" }), {
@@ -46,7 +46,7 @@ Deno.test("baseDirs() lets the special variables win over the general ones", () 
     security: "/config/security",
     borgCache: "/cache",
     cache: "/cache/alcove",
-    keyFile: "/work/sub/key",
+    keyFile: "/there/sub/key",
   });
   assert.equal(dirsOf({ HOME: "/h", BORG_SECURITY_DIR: "/sec" }).security, "/sec");
 });
