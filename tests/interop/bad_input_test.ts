@@ -244,9 +244,11 @@ Deno.test("a source file that cannot be read is a warning, and the rest is there
   if (!hasStrace()) return console.log("skipped: strace is not installed");
   makeTree(join(place.path, "src"));
   place.alcove(["init", "-e", "none", "repo"]);
-  const bad = join(place.path, "src/random.bin");
+  // Content of its own, and large: some chunks of it are stored when reading fails.
+  const bad = join(place.path, "src/bad.bin");
+  fs.writeFileSync(bad, pseudoRandom("bad", 40_000_000));
   const main = new URL("../../cli/main.ts", import.meta.url).pathname;
-  // The third read of this file fails: some chunks of it may be stored by then.
+  // Half of this file can be read: some chunks of it may be stored by then.
   const args = [
     "-f",
     "-qq",
@@ -257,7 +259,7 @@ Deno.test("a source file that cannot be read is a warning, and the rest is there
     "-e",
     "trace=read",
     "-e",
-    "inject=read:error=EIO:when=3+",
+    "inject=read:error=EIO:when=80+",
   ];
   const ran = run("strace", [
     ...args,
@@ -275,10 +277,10 @@ Deno.test("a source file that cannot be read is a warning, and the rest is there
     env: { ...place.env, ...MODERN },
   });
   assert.equal(ran.code, 106, ran.stderr);
-  assert.match(ran.stderr, /src\/random\.bin: read: .*input/i);
-  assert.match(ran.stderr, /^E src\/random\.bin$/m);
+  assert.match(ran.stderr, /src\/bad\.bin: read: .*input/i);
+  assert.match(ran.stderr, /^E src\/bad\.bin$/m);
   const names = place.alcove(["list", "--short", "repo::x"]).stdout;
-  assert.ok(!names.includes("random.bin") && names.includes("text.txt"));
+  assert.ok(!names.includes("bad.bin") && names.includes("text.txt"));
   // No orphans: check would complain.
   place.alcove(["check", "--verify-data", "repo"]);
 });
@@ -386,6 +388,24 @@ borgTest("SIGINT during a backup leaves a checkpoint that both programs read", a
   assert.match(names, /big\/file/);
   place.alcove(["create", "repo::x", "big"]);
   place.alcove(["delete", "repo::x.checkpoint"]);
+  place.borg(["check", "--verify-data", "repo"]);
+  fs.mkdirSync(join(place.path, "out"));
+  place.borg(["extract", "../repo::x"], { cwd: join(place.path, "out") });
+  assertSameTree(join(place.path, "out/big"), join(place.path, "big"));
+});
+
+borgTest("checkpoints on the way are gone when the backup is complete, and their parts are not shown", () => {
+  using place = workplace();
+  place.alcove(["init", "-e", "repokey", "repo"]);
+  fs.mkdirSync(join(place.path, "big"));
+  fs.writeFileSync(join(place.path, "big/file"), pseudoRandom("checkpoint", 60_000_000));
+  place.alcove(["create", "-c", "1", "-C", "lzma,6", "repo::x", "big"]);
+  assert.equal(place.alcove(["list", "--short", "--consider-checkpoints", "repo"]).stdout, "x\n");
+  assert.equal(place.alcove(["list", "--short", "repo::x"]).stdout, "big\nbig/file\n");
+  assert.match(
+    place.borg(["list", "--short", "--consider-part-files", "repo::x"]).stdout,
+    /big\/file\.borg_part_1/,
+  );
   place.borg(["check", "--verify-data", "repo"]);
   fs.mkdirSync(join(place.path, "out"));
   place.borg(["extract", "../repo::x"], { cwd: join(place.path, "out") });
