@@ -16,6 +16,7 @@ import {
   Users,
 } from "../../core/platform/mod.ts";
 import { attributesTest, tool, unlock } from "../fixtures/attributes.ts";
+import { openBelow } from "../fixtures/open_files.ts";
 
 const files = openFiles();
 const users = new Users(files);
@@ -266,8 +267,6 @@ test("a name in an open folder is found there, whatever took the folder's place"
 test("nothing leaves a descriptor open", (attributes, folder) => {
   const deep = `${folder}/${"deep/".repeat(900)}`.slice(0, -1);
   files.mkdirAll(deep);
-  const count = (): number => fs.readdirSync("/proc/self/fd").length;
-  const before = count();
   const stat = withoutFlags(files.lstat(`${folder}/file`));
   for (let i = 0; i < 5; i++) {
     attributes.flags(`${folder}/file`, stat);
@@ -279,7 +278,7 @@ test("nothing leaves a descriptor open", (attributes, folder) => {
     attributes.acl(deep, stat, byName);
     attributes.flags(deep, { ...stat, mode: files.lstat(folder).mode });
   }
-  assert.equal(count(), before);
+  assert.equal(openBelow(folder), 0);
 });
 
 Deno.test("NoAttributes finds nothing and says so when asked to keep something", () => {

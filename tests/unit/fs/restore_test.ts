@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { type RestoreItem, Restorer, type RestorerOptions, SourceError } from "../../../core/fs/mod.ts";
 import type { WarningCode } from "../../../core/errors.ts";
+import { openBelow } from "../../fixtures/open_files.ts";
 import {
   openFiles,
   PortableFiles,
@@ -301,15 +302,6 @@ Deno.test(
   "Restorer closes a file whose restore was given up",
   inFolder((folder) => {
     const to = restorer(folder);
-    // Other tests of this process open files too: only those in this folder count.
-    const open = (): number =>
-      files.readDir("/proc/self/fd").filter((fd) => {
-        try {
-          return files.readLink(`/proc/self/fd/${fd}`).startsWith(folder);
-        } catch {
-          return false;
-        }
-      }).length;
     for (let i = 0; i < 5; i++) {
       const given = to.openFile(item(`given up ${i}`, S_IFREG));
       given.write(bytes("x"));
@@ -317,7 +309,7 @@ Deno.test(
     }
     assert.throws(() => to.restoreMeta(item("never opened", S_IFREG)), TypeError);
     to.finish();
-    assert.equal(open(), 0);
+    assert.equal(openBelow(folder), 0);
   }),
 );
 

@@ -18,6 +18,7 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../../../core/platform/mod.ts";
+import { openBelow } from "../../fixtures/open_files.ts";
 
 const files = openFiles();
 /** Elsewhere the walk goes by paths and none of this holds. */
@@ -86,19 +87,6 @@ function contents(entry: WalkEntry, byPath = false): string {
   }
 }
 
-/** Descriptors of this process that point into `folder`. */
-function openIn(folder: string): number {
-  let count = 0;
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    try {
-      if (Deno.readLinkSync(`/proc/self/fd/${name}`).startsWith(folder)) count++;
-    } catch {
-      // The listing's own.
-    }
-  }
-  return count;
-}
-
 test("Walker stays in the folder it opened when a link takes the folder's place", (folder) => {
   write(`${folder}/a/b/file`, "ours");
   files.symlink("our target", `${folder}/a/b/link`);
@@ -147,7 +135,7 @@ test("Walker reaches what lies deeper than any path can name", (folder) => {
   }
   assert.equal(folders, depth + 1);
   assert.equal(found, 2);
-  assert.equal(openIn(folder), 0);
+  assert.equal(openBelow(folder), 0);
 });
 
 test("Walker keeps few folders open in a tree of 1,200 levels and comes back to each", (folder) => {
@@ -158,11 +146,11 @@ test("Walker keeps few folders open in a tree of 1,200 levels and comes back to 
   let count = 0;
   let most = 0;
   for (let entry = walker.next(); entry !== null; entry = walker.next()) {
-    if (++count % 500 === 0) most = Math.max(most, openIn(folder));
+    if (++count % 500 === 0) most = Math.max(most, openBelow(folder));
   }
   assert.equal(count, 1 + 1200 * 3);
   assert(most > 1 && most <= 6, `${most} open`);
-  assert.equal(openIn(folder), 0);
+  assert.equal(openBelow(folder), 0);
 });
 
 test("Walker finds back though the folders inside were moved elsewhere", (folder) => {
@@ -183,7 +171,7 @@ test("Walker finds back though the folders inside were moved elsewhere", (folder
   const late = rest(walker).map((entry) => entry.path).filter((path) => path.endsWith("late"));
   assert.deepEqual(late, [`${folder}/a/b/c/late`, `${folder}/a/b/late`, `${folder}/a/late`]);
   assert.deepEqual(failed, []);
-  assert.equal(openIn(folder), 0);
+  assert.equal(openBelow(folder), 0);
 });
 
 test("Walker gives up a folder that it cannot find again, and no other in its place", (folder) => {
@@ -214,11 +202,11 @@ test("Walker.close() leaves no folder open, and skipChildren() none of what it p
   write(`${folder}/z/1`, "");
   const walker = start(folder);
   walkTo(walker, `${folder}/a/b`);
-  assert.equal(openIn(folder), 3);
+  assert.equal(openBelow(folder), 3);
   walker.skipChildren();
-  assert.equal(openIn(folder), 2);
+  assert.equal(openBelow(folder), 2);
   walker.close();
-  assert.equal(openIn(folder), 0);
+  assert.equal(openBelow(folder), 0);
   assert.equal(walker.next(), null);
 });
 
@@ -241,7 +229,7 @@ test("Walker goes by what it opened when a mount appears in a folder's place", (
     ["", "/mount", "/z"].map((name) => `${folder}/a${name}`),
   );
   assert.equal(entries[1]!.stat.dev, entries[0]!.stat.dev + 1);
-  assert.equal(openIn(folder), 0);
+  assert.equal(openBelow(folder), 0);
 });
 
 test("Walker with oneFileSystem stays on what an automounter put in the root's place", (folder) => {
