@@ -3,9 +3,10 @@ import { ArchiveWriter, Backup, ChunkSink, Interrupted } from "../core/archive/m
 import { printable } from "../core/bytes/mod.ts";
 import { createChunker } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
-import { monotonicMs, sleep } from "../core/platform/mod.ts";
+import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
+import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
 import { makeSource } from "./create_source.ts";
@@ -45,12 +46,12 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     await backup.writer.save();
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    await session.afterCommit();
+    session.afterCommit();
     throw new AppError("Error", ["Interrupted: what was backed up so far is kept as a checkpoint"]);
   } finally {
     backup.dispose();
   }
-  await session.afterCommit();
+  session.afterCommit();
   cache?.save();
   context.reporter.finish();
   if (values.stats || values.quick_stats || values.json) {
@@ -101,7 +102,7 @@ function prepare(
     checkpointIntervalMs: values.checkpoint_interval * 1000,
     nowMs: monotonicMs,
     interrupted: context.interrupted,
-    breathe: () => sleep(0),
+    breathe: makeBreath(),
   });
   return {
     writer,

@@ -154,7 +154,7 @@ async function deleteArchives(
     onChunk: (done, total) => progress(context, done, total),
   });
   context.reporter.finish();
-  await session.afterCommit();
+  session.afterCommit();
   if (values.stats || values.quick_stats) {
     const { iec } = context.common;
     const removed = [plan.originalSize, plan.compressedSize, plan.deduplicatedSize].map((size) => -size);
@@ -195,7 +195,7 @@ async function forget(
   for (const info of archives) session.manifest.archives.delete(info.name);
   await session.manifest.write(session.store, context.nowUs());
   await session.store.commit();
-  await session.afterCommit();
+  session.afterCommit();
   log(context.reporter, "WARNING", 'Done. Run "check --repair" to free what the archives held.');
 }
 

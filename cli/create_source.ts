@@ -21,7 +21,17 @@ import { printable } from "../core/bytes/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { FilesCache } from "../core/local/mod.ts";
 import { log } from "../core/report.ts";
-import { type Attributes, openAttributes, type Stat, UF_NODUMP } from "../core/platform/mod.ts";
+import {
+  type Attributes,
+  openAttributes,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  type Stat,
+  UF_NODUMP,
+} from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
@@ -179,13 +189,11 @@ function strip(entry: WalkEntry, prefix: string | null): WalkEntry | null {
   return { ...entry, archivePath: toArchivePath(entry.path.slice(prefix.length)) };
 }
 
-const TYPE = 0o170000;
-const SYMLINK = 0o120000;
-const SPECIAL: ReadonlySet<number> = new Set([0o010000, 0o020000, 0o060000]);
+const SPECIAL: ReadonlySet<number> = new Set([S_IFIFO, S_IFCHR, S_IFBLK]);
 
 /** With `--read-special` a link to a device or FIFO is what it points to. */
 function followed(context: CommandContext, entry: WalkEntry, values: CreateValues): WalkEntry {
-  if (!values.read_special || (entry.stat.mode & TYPE) !== SYMLINK) return entry;
+  if (!values.read_special || (entry.stat.mode & S_IFMT) !== S_IFLNK) return entry;
   let target: Stat;
   try {
     target = context.files.stat(entry.path);
@@ -193,7 +201,7 @@ function followed(context: CommandContext, entry: WalkEntry, values: CreateValue
     if (error instanceof OsError) return entry;
     throw error;
   }
-  return SPECIAL.has(target.mode & TYPE) ? { ...entry, stat: target } : entry;
+  return SPECIAL.has(target.mode & S_IFMT) ? { ...entry, stat: target } : entry;
 }
 
 /** The files cache knows absolute paths: a backup of "." from two folders is two different things. */

@@ -81,7 +81,7 @@ export interface Session extends StoreSession {
   openArchive(name: string): Promise<Archive>;
   chunkLists(): ChunkListContext;
   /** Remembers the state that was just committed as the newest. */
-  afterCommit(): Promise<void>;
+  afterCommit(): void;
 }
 
 export interface SessionOptions extends StoreOptions {
@@ -396,11 +396,11 @@ class OpenRepository implements Session, NewSession {
     if (this.keyFilePath !== null) removeFile(this.context, this.keyFilePath);
   }
 
-  async afterCommit(): Promise<void> {
-    await Promise.resolve(this.#security.remember({
+  afterCommit(): void {
+    this.#security.remember({
       typeByte: this.codec.typeByte,
       manifestTimestamp: this.manifest.timestamp,
-    }));
+    });
   }
 
   async openArchive(name: string): Promise<Archive> {

@@ -53,8 +53,8 @@ export interface BackupOptions {
   nowMs(): number;
   /** Asked after each chunk; true ends the backup with a checkpoint. */
   interrupted(): boolean;
-  /** Lets the event loop turn, so that signals arrive although all calls are synchronous. */
-  breathe(): Promise<void>;
+  /** Called now and then; may let the event loop turn, so that signals arrive although all calls are synchronous. */
+  breathe(): void | Promise<void>;
 }
 
 /** Thrown out of {@link Backup.run} after the checkpoint that a first Ctrl-C asked for. */
@@ -64,9 +64,6 @@ export class Interrupted extends Error {
 
 /** Files from this size on are sealed by worker threads, where there are some. */
 const PARALLEL_BYTES = 4 << 20;
-
-/** How long a signal may wait. */
-const BREATH_MS = 100;
 
 /** File types of `Stat.mode`. */
 const TYPE = 0o170000;
@@ -82,7 +79,6 @@ export class Backup {
   readonly #hardLinks = new Map<string, string>();
   #lastCheckpointMs: number;
   #lastProgressMs = -Infinity;
-  #lastBreathMs = 0;
 
   constructor(
     private readonly source: Source,
@@ -100,7 +96,7 @@ export class Backup {
     for (let entry = this.source.next(); entry !== null; entry = this.source.next()) {
       if ("pipe" in entry) await this.#addPipe(entry);
       else await this.#addEntry(entry);
-      const wait = this.#breathe();
+      const wait = this.options.breathe();
       if (wait) await wait;
       if (this.#checkpointDue()) await this.#checkpoint();
     }
@@ -293,7 +289,7 @@ export class Backup {
         const room = parallel ? this.sink.room() : undefined;
         if (room) await room;
         if (this.reporter.progress) this.#progress(path, false);
-        const wait = this.#breathe();
+        const wait = this.options.breathe();
         if (wait) await wait;
         if (this.#checkpointDue()) {
           await this.#addPart(item, await Promise.all(added.slice(inParts)), ++part);
@@ -339,13 +335,6 @@ export class Backup {
       stats.compressedSizeParts += chunk.csize;
     }
     stats.filesParts += parts;
-  }
-
-  #breathe(): void | Promise<void> {
-    const now = this.options.nowMs();
-    if (now - this.#lastBreathMs < BREATH_MS) return;
-    this.#lastBreathMs = now;
-    return this.options.breathe();
   }
 
   #checkpointDue(): boolean {

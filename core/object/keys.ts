@@ -3,7 +3,7 @@
  * Pure: random numbers, blobs and passphrases arrive as parameters; where blobs are kept is the business of `local` and
  * `store`.
  */
-import { concatBytes } from "../bytes/mod.ts";
+import { concatBytes, equalBytes } from "../bytes/mod.ts";
 import { decodeKeyBlob, encodeKeyBlob, type KeyFields, KeyFormatError, Secret } from "../crypto/mod.ts";
 import { KeyError } from "../errors.ts";
 import { type EncryptionMode, modeTraits } from "./modes.ts";
@@ -126,15 +126,11 @@ export function decodeKey(
     wipeKey(material);
     throw invalid();
   }
-  if (!sameBytes(fields.repositoryId, repositoryId)) {
+  if (!equalBytes(fields.repositoryId, repositoryId)) {
     wipeKey(material);
     throw new KeyError("KeyfileMismatchError", [location, source]);
   }
   return material;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function fits(material: KeyMaterial): boolean {

@@ -43,5 +43,5 @@ export { childEnvironment, type RunOptions, runProgram, type RunResult } from ".
 export { splitCommand } from "./split_command.ts";
 export { isTerminal, readLine, readPassphrase, terminalWidth } from "./terminal.ts";
 export { onSignal, raise, signalExitCode, type StopSignal } from "./signals.ts";
-export { readDescriptor, readStdin, writeStderr, writeStdout } from "./stdio.ts";
+export { readStdin, writeStderr, writeStdout } from "./stdio.ts";
 export { borrowAccel } from "./accel.ts";

@@ -33,20 +33,15 @@ function writeAll(fd: number, name: string, bytes: Uint8Array): void {
 
 /** Fills `into` from its start with what standard input has next and answers how many bytes; 0 at its end. */
 export function readStdin(into: Uint8Array): number {
-  return readDescriptor(STDIN, into);
-}
-
-/** The same for any descriptor that this process was given (BORG_PASSPHRASE_FD). */
-export function readDescriptor(fd: number, into: Uint8Array): number {
   for (;;) {
     try {
-      return readSync(fd, into, 0, into.length, null);
+      return readSync(STDIN, into, 0, into.length, null);
     } catch (error) {
       const code = codeOf(error);
       // What Windows says at the end of a pipe.
       if (code === "EOF") return 0;
       if (code === "EAGAIN") sleepSync(FULL_PIPE_WAIT_MS);
-      else if (code !== "EINTR") throw code === null ? error : osError(code, "read", `descriptor ${fd}`);
+      else if (code !== "EINTR") throw code === null ? error : osError(code, "read", "standard input");
     }
   }
 }
