@@ -1,127 +1,135 @@
 /**
- * `deno task bench [--megabytes N] [--files N] [--runs N] [--dir DIR]`: Alcove beside the real borg, in one run,
- * run by run in turn. Data and repositories lie in memory (/dev/shm) unless told otherwise, so that the programs and not
- * the disk are measured. Prints medians and ratios (below 1: Alcove is faster or smaller).
+ * `deno task bench`: Alcove beside borg and restic, in one run, the programs in turn. Sources and repositories lie in
+ * memory (/dev/shm) unless told otherwise, so that the programs and not the disk are measured.
+ *
+ *     --runs N           runs of each row (5), of which the medians are shown
+ *     --megabytes N      size of the random file (2000)
+ *     --files N          files of the tree (60000), copied from /usr/share, /usr/lib and on
+ *     --only PATTERN     rows whose name fits the regular expression
+ *     --programs A,B     which of alcove,borg,restic
+ *     --alcove COMMAND   how to start Alcove (words), for instance dist/alcove; default: these sources
+ *     --dir DIR          where the data lies (/dev/shm)
+ *     --disk DIR         where the row on disk writes (the folder for temporary files, if that is on disk)
+ *     --json [FILE]      writes all figures; default tests/bench/results/bench.json
+ *     --svg [FILE]       writes the picture; default tests/bench/results/bench.svg
+ *     --from FILE        measures nothing, shows the figures of a --json file
  */
 import * as fs from "node:fs";
-import { cpus } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { copySmallFiles, makeRandomFile } from "./data.ts";
-import { measure, type Measured, median } from "./measure.ts";
+import { copyTree, isInMemory, makeRandomFile, requireSpace } from "./data.ts";
+import { allPrograms } from "./programs.ts";
+import { type BenchResult, describeRun } from "./result.ts";
+import { runScenario, type Scenario, SCENARIOS, type Sources } from "./rows.ts";
+import { renderSvg } from "./svg.ts";
+import { renderTable } from "./table.ts";
+
+const RESULTS = fileURLToPath(new URL("./results", import.meta.url));
+const TREE_SOURCES = ["/usr/share", "/usr/lib", "/usr/include", "/usr/local"];
+
+/** `--json` and `--svg` may stand without a file. */
+function withDefaults(args: readonly string[]): string[] {
+  return args.map((arg, i) => {
+    const bare = (arg === "--json" || arg === "--svg") && (args[i + 1] ?? "--").startsWith("--");
+    return bare ? `${arg}=${join(RESULTS, `bench.${arg.slice(2)}`)}` : arg;
+  });
+}
 
 const { values: options } = parseArgs({
-  args: Deno.args,
+  args: withDefaults(Deno.args),
   options: {
-    megabytes: { type: "string", default: "1024" },
-    files: { type: "string", default: "20000" },
-    runs: { type: "string", default: "3" },
-    encryption: { type: "string", default: "repokey" },
-    dir: { type: "string" },
-    program: { type: "string", multiple: true },
+    runs: { type: "string", default: "5" },
+    megabytes: { type: "string", default: "2000" },
+    files: { type: "string", default: "60000" },
+    only: { type: "string" },
+    programs: { type: "string", default: "alcove,borg,restic" },
+    alcove: { type: "string" },
+    dir: { type: "string", default: fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir() },
+    disk: { type: "string" },
+    json: { type: "string" },
+    svg: { type: "string" },
+    from: { type: "string" },
   },
 });
 
-const base = options.dir ?? (fs.existsSync("/dev/shm") ? "/dev/shm" : "/tmp");
-const work = fs.mkdtempSync(join(base, "alcove-bench-"));
-const main = new URL("../../cli/main.ts", import.meta.url).pathname;
-const PROGRAMS: Record<string, string[]> = {
-  borg: ["borg"],
-  alcove: options.program ?? [Deno.execPath(), "run", "-A", "--no-prompt", main],
-};
+const note = (text: string): void => console.error(text);
 
-function environment(program: string): Record<string, string> {
+function count(name: "runs" | "megabytes" | "files"): number {
+  const value = Number(options[name]);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is not a number above 0`);
+  return value;
+}
+
+function makeSources(work: string): Sources {
+  const megabytes = count("megabytes");
+  const files = count("files");
+  const made = new Map<Scenario["source"], string>();
+  const make = (source: Scenario["source"]): string => {
+    const path = join(work, "source", source);
+    fs.mkdirSync(path, { recursive: true });
+    if (source === "random") makeRandomFile(join(path, "random.bin"), megabytes);
+    else {
+      const tree = copyTree(TREE_SOURCES, path, files);
+      note(`tree: ${tree.files} files, ${(tree.bytes / 1e6).toFixed(0)} MB`);
+    }
+    return path;
+  };
   return {
-    BORG_BASE_DIR: join(work, `home-${program}`),
-    BORG_PASSPHRASE: "bench",
-    BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes",
-    BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes",
+    labels: { random: `${megabytes} MB random`, tree: `${files} real files` },
+    path(source) {
+      // One at a time: memory is short where 2 GB lie in it three times.
+      for (const [other, path] of made) {
+        if (other === source) return path;
+        fs.rmSync(path, { recursive: true });
+        made.delete(other);
+      }
+      const path = make(source);
+      made.set(source, path);
+      return path;
+    },
   };
 }
 
-function runProgram(program: string, args: readonly string[], cwd = work): Measured {
-  return measure([...PROGRAMS[program]!, ...args], { env: environment(program), cwd });
+/** A new folder on disk, null where there is no disk. */
+function diskFolder(): string | null {
+  const base = options.disk ?? tmpdir();
+  return options.disk === undefined && isInMemory(base) ? null : fs.mkdtempSync(join(base, "alcove-bench-"));
 }
 
-interface Row {
-  name: string;
-  results: Record<string, Measured>;
-}
-const rows: Row[] = [];
-
-/** Runs `body` for each program in turn, several times; it prepares, and answers what to measure. */
-function row(name: string, body: (program: string, run: number) => Measured): void {
-  const runs: Record<string, Measured[]> = { borg: [], alcove: [] };
-  for (let i = 0; i < Number(options.runs); i++) {
-    for (const program of Object.keys(PROGRAMS)) runs[program]!.push(body(program, i));
+function bench(): BenchResult {
+  const wanted = options.programs.split(",");
+  const installed = allPrograms(options.alcove?.split(" ")).filter(({ name }) => wanted.includes(name));
+  for (const { name, version } of installed) if (version === null) note(`left out, not installed: ${name}`);
+  const programs = installed.filter(({ version }) => version !== null);
+  const runtime = options.alcove === undefined ? Deno.version.deno : "";
+  const result = describeRun(programs, count("runs"), runtime);
+  const work = fs.mkdtempSync(join(options.dir, "alcove-bench-"));
+  const disk = diskFolder();
+  try {
+    // The file, its repository, and what is extracted.
+    requireSpace(work, 3.2e6 * count("megabytes"));
+    const context = {
+      sources: makeSources(work),
+      work,
+      disk,
+      runs: result.runs,
+      programs,
+      only: options.only === undefined ? null : new RegExp(options.only),
+      note,
+    };
+    for (const scenario of SCENARIOS) result.rows.push(...runScenario(scenario, context));
+  } finally {
+    fs.rmSync(work, { recursive: true, force: true });
+    if (disk !== null) fs.rmSync(disk, { recursive: true, force: true });
   }
-  rows.push({ name, results: { borg: median(runs["borg"]!), alcove: median(runs["alcove"]!) } });
-  console.error(`measured: ${name}`);
+  return result;
 }
 
-function freshRepository(program: string): string {
-  const repository = join(work, `repo-${program}`);
-  fs.rmSync(repository, { recursive: true, force: true });
-  fs.rmSync(environment(program)["BORG_BASE_DIR"]!, { recursive: true, force: true });
-  runProgram(program, ["init", "-e", options.encryption, repository]);
-  return repository;
-}
-
-function benchSource(label: string, source: string): void {
-  const repository = (program: string): string => join(work, `repo-${program}`);
-  row(`first backup, ${label}`, (program) => {
-    freshRepository(program);
-    return runProgram(program, ["create", `${repository(program)}::first`, source]);
-  });
-  row(
-    `unchanged second backup, ${label}`,
-    (program, run) => runProgram(program, ["create", `${repository(program)}::again${run}`, source]),
-  );
-  row(`extract, ${label}`, (program) => {
-    const target = join(work, "restore");
-    fs.rmSync(target, { recursive: true, force: true });
-    fs.mkdirSync(target);
-    return runProgram(program, ["extract", `${repository(program)}::first`], target);
-  });
-  row(`list, ${label}`, (program) => runProgram(program, ["list", `${repository(program)}::first`]));
-  row(`check, ${label}`, (program) => runProgram(program, ["check", repository(program)]));
-  row(
-    `check --verify-data, ${label}`,
-    (program) => runProgram(program, ["check", "--verify-data", repository(program)]),
-  );
-}
-
-function print(): void {
-  const number = (value: number): string => value.toFixed(2).padStart(8);
-  console.log(
-    `Alcove beside borg, ${
-      cpus()[0]?.model.trim()
-    }, ${cpus().length} cores, encryption ${options.encryption}, ` +
-      `medians of ${options.runs} runs in ${base}`,
-  );
-  console.log(`${"".padEnd(52)}  borg s alcove s   ratio  borg cpu alc. cpu   ratio  borg MB alcove MB`);
-  for (const { name, results } of rows) {
-    const { borg, alcove } = results as { borg: Measured; alcove: Measured };
-    console.log(
-      name.padEnd(52) + number(borg.wallSeconds) + number(alcove.wallSeconds) +
-        number(alcove.wallSeconds / borg.wallSeconds) + "  " + number(borg.cpuSeconds) +
-        number(alcove.cpuSeconds) +
-        number(alcove.cpuSeconds / borg.cpuSeconds) + "  " + borg.peakMegabytes.toFixed(0).padStart(8) +
-        alcove.peakMegabytes.toFixed(0).padStart(9),
-    );
-  }
-}
-
-try {
-  const large = join(work, "large");
-  fs.mkdirSync(large);
-  makeRandomFile(join(large, "random.bin"), Number(options.megabytes));
-  benchSource(`${options.megabytes} MB random in one file`, large);
-  fs.rmSync(large, { recursive: true });
-  const tree = join(work, "tree");
-  const { files, bytes } = copySmallFiles("/usr", tree, Number(options.files));
-  benchSource(`${files} small files, ${(bytes / 1e6).toFixed(0)} MB`, tree);
-  print();
-} finally {
-  fs.rmSync(work, { recursive: true, force: true });
-}
+const result: BenchResult = options.from === undefined
+  ? bench()
+  : JSON.parse(fs.readFileSync(options.from, "utf8"));
+if (options.json !== undefined) fs.writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+if (options.svg !== undefined) fs.writeFileSync(options.svg, renderSvg(result));
+console.log(renderTable(result));

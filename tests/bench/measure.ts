@@ -4,8 +4,12 @@ import process from "node:process";
 
 export interface Measured {
   wallSeconds: number;
+  /** User and system time of the process and of all that it waited for. */
   cpuSeconds: number;
+  /** Of the largest process, in units of 10^6 bytes. */
   peakMegabytes: number;
+  /** Size of the repository's files afterwards; only where the command wrote to it. */
+  storedBytes?: number;
 }
 
 const SCRIPT = `
@@ -18,7 +22,8 @@ if pid == 0:
     os.execvp(sys.argv[1], sys.argv[1:])
 _, status, usage = os.wait4(pid, 0)
 wall = time.monotonic() - start
-print(json.dumps([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]))
+peak = usage.ru_maxrss * 1024 / 1e6
+print(json.dumps([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, peak]))
 `;
 
 /** Throws where the command does not exit with 0. */
@@ -46,5 +51,8 @@ export function median(runs: readonly Measured[]): Measured {
     wallSeconds: middle((run) => run.wallSeconds),
     cpuSeconds: middle((run) => run.cpuSeconds),
     peakMegabytes: middle((run) => run.peakMegabytes),
+    ...(runs.every((run) => run.storedBytes !== undefined)
+      ? { storedBytes: middle((run) => run.storedBytes!) }
+      : {}),
   };
 }

@@ -1,0 +1,106 @@
+/**
+ * The programs that are compared, as command lines. borg and Alcove take the same ones; restic has one kind of encryption
+ * and its own compression, and takes part where it offers the same work.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+
+/** What is done; `null` from {@link Program.command}: the program has nothing like it. */
+export type Work =
+  | { do: "init"; encryption: string }
+  | { do: "create"; archive: string; source: string; compression: string }
+  | { do: "extract"; target: string }
+  | { do: "list" | "info" | "check" | "verify" };
+
+/** Name of the archive that is extracted and listed. */
+export const FIRST = "first";
+
+export interface Program {
+  readonly name: string;
+  /** Null where it is not installed. */
+  readonly version: string | null;
+  /** Variables besides those of {@link environment}. */
+  readonly env: Record<string, string>;
+  command(work: Work, repository: string, home: string): string[] | null;
+}
+
+/** Variables for all programs: every cache, key and temporary file stays in `home`. */
+export function environment(program: Program, home: string): Record<string, string> {
+  return { ...program.env, BORG_BASE_DIR: home, TMPDIR: home };
+}
+
+function versionOf(command: readonly string[], pattern: RegExp): string | null {
+  const { stdout, error } = spawnSync(command[0]!, command.slice(1), { encoding: "utf8" });
+  return error ? null : pattern.exec(stdout)?.[1] ?? null;
+}
+
+const BORG_ENV = {
+  BORG_PASSPHRASE: "bench",
+  BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes",
+  BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes",
+};
+
+function borgCommand(work: Work, repository: string): string[] {
+  switch (work.do) {
+    case "init":
+      return ["init", "-e", work.encryption, repository];
+    case "create":
+      return ["create", "-C", work.compression, `${repository}::${work.archive}`, work.source];
+    case "extract":
+    case "list":
+      return [work.do, `${repository}::${FIRST}`];
+    case "verify":
+      return ["check", "--verify-data", repository];
+    default:
+      return [work.do, repository];
+  }
+}
+
+function resticCommand(work: Work): string[] | null {
+  switch (work.do) {
+    case "init":
+      return ["init"];
+    case "create":
+      return ["backup", "--tag", work.archive, work.source];
+    case "extract":
+      return ["restore", "latest", "--tag", FIRST, "--target", work.target];
+    case "list":
+      return ["ls", "--tag", FIRST, "latest"];
+    case "verify":
+      return ["check", "--read-data"];
+    default:
+      return null;
+  }
+}
+
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+
+/** `alcove`: how to start it; default: from the sources, by the runtime that runs this. */
+export function allPrograms(
+  alcove: readonly string[] = [Deno.execPath(), "run", "-A", "--no-prompt", MAIN],
+): Program[] {
+  return [
+    {
+      name: "alcove",
+      version: versionOf([...alcove, "--version"], /\(Alcove (\S+)\)/),
+      env: BORG_ENV,
+      command: (work, repository) => [...alcove, ...borgCommand(work, repository)],
+    },
+    {
+      name: "borg",
+      version: versionOf(["borg", "--version"], /(\S+)\s*$/),
+      env: BORG_ENV,
+      command: (work, repository) => ["borg", ...borgCommand(work, repository)],
+    },
+    {
+      name: "restic",
+      version: versionOf(["restic", "version"], /restic (\S+)/),
+      env: { RESTIC_PASSWORD: "bench" },
+      command: (work, repository, home) => {
+        const command = resticCommand(work);
+        return command && ["restic", "-r", repository, "--cache-dir", join(home, "cache"), ...command];
+      },
+    },
+  ];
+}
