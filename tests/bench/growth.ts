@@ -83,7 +83,7 @@ interface SizeResult {
   files: number;
   archives: number;
   repositoryBytes: number;
-  /** By program, then by step. */
+  /** By program, then by step; a step that failed is absent. */
   steps: Record<string, Record<string, Measured>>;
   /** Bytes of memory for each chunk. */
   index: { store: number; chunks: number };
@@ -97,9 +97,14 @@ function runSteps(program: Program, place: Place, home: string): Record<string, 
   const env = environment(program, home);
   for (const step of STEPS) {
     if (step.cold) fs.rmSync(join(home, ".cache"), { recursive: true, force: true });
-    results[step.name] = measure([...start, ...step.args(place)], { env, cwd: place.target });
-    const { wallSeconds, peakMegabytes } = results[step.name]!;
-    note(`  ${program.name}, ${step.name}: ${wallSeconds.toFixed(2)} s, ${peakMegabytes.toFixed(0)} MB`);
+    try {
+      results[step.name] = measure([...start, ...step.args(place)], { env, cwd: place.target });
+    } catch (error) {
+      // A size that a command cannot do is a result, too.
+      note(`  ${program.name}, ${step.name}: ${(error as Error).message}`);
+      continue;
+    }
+    note(`  ${program.name}, ${step.name}: ${figures(results[step.name])}`);
   }
   return results;
 }
@@ -153,6 +158,11 @@ function runSize(chunks: number, programs: readonly Program[], work: string): Si
   return result;
 }
 
+function figures(measured: Measured | undefined): string {
+  if (!measured) return "failed";
+  return `${measured.wallSeconds.toFixed(2)} s ${measured.peakMegabytes.toFixed(0).padStart(5)} MB`;
+}
+
 function growthTable(results: readonly SizeResult[]): string {
   const width = 20;
   const sizes = results.map(({ chunks }) => `${chunks.toExponential(0).replace("e+", "e")} chunks`);
@@ -161,8 +171,7 @@ function growthTable(results: readonly SizeResult[]): string {
     lines.push(program.padEnd(32) + sizes.map((size) => size.padStart(width)).join(""));
     for (const { name } of STEPS) {
       const cells = results.map(({ steps }) => {
-        const { wallSeconds, peakMegabytes } = steps[program]![name]!;
-        return `${wallSeconds.toFixed(2)} s ${peakMegabytes.toFixed(0).padStart(5)} MB`.padStart(width);
+        return figures(steps[program]![name]).padStart(width);
       });
       lines.push(name.padEnd(32) + cells.join(""));
     }
