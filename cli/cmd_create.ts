@@ -1,7 +1,7 @@
 /** `create`: a new archive of files and folders. */
 import { ArchiveWriter, Backup, ChunkSink, Interrupted } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
-import { createChunker } from "../core/chunk/mod.ts";
+import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
 import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
@@ -13,7 +13,7 @@ import { makeSource } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
 import { openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
-import { sealWorkers } from "./seal_workers.ts";
+import { objectWorkers } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command } from "./spec.ts";
 import { commandError, parseDateTime } from "./values.ts";
@@ -26,7 +26,10 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const timestampUs = values.timestamp === undefined
     ? undefined
     : resolveTimestamp(context, values.timestamp);
-  context.reporter.setFileStatus(values.output_list ? values.output_filter ?? "" : null);
+  // No filter shows all letters, an empty one shows none.
+  context.reporter.setFileStatus(
+    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
+  );
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
@@ -85,7 +88,8 @@ function prepare(
   const seen = new ChunksIndex();
   const sink = new ChunkSink(store, codec, seen, {
     compression: values.compression,
-    spawner: sealWorkers(context),
+    largestChunk: largestChunk(values.chunker_params),
+    spawner: objectWorkers(context),
   });
   const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
     name: location.archive!,
@@ -116,12 +120,11 @@ function prepare(
 }
 
 function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>): void {
-  for (let entry = source.next(); entry !== null; entry = source.next()) {
-    context.reporter.emit({
-      type: "file_status",
-      status: "-",
-      path: printable("pipe" in entry ? entry.item.path : entry.path),
-    });
+  const tell = (path: string): void =>
+    context.reporter.emit({ type: "file_status", status: "-", path: printable(path) });
+  for (let entry = source.next(tell); entry !== null; entry = source.next(tell)) {
+    if ("pipe" in entry) tell(entry.item.path);
+    else if (entry.inside === undefined) tell(entry.path);
   }
 }
 

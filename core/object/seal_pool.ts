@@ -6,7 +6,6 @@
  * What is known already is asked here, in the owner's thread and in order; a chunk that comes again while its first copy is
  * still under way is not sealed again.
  */
-import { HashIndex } from "../../wasm/mod.ts";
 import { asChunkId, type ChunkId } from "../bytes/mod.ts";
 import type { Awaitable, ObjectCodec } from "./codec.ts";
 import type { Compression } from "./compression_spec.ts";
@@ -59,8 +58,11 @@ export class SealPool {
   readonly #ring: SlotRing;
   /** Batches under way, the oldest first; the last one is being filled. */
   readonly #batches: Batch[] = [newBatch()];
-  /** New chunks under way. */
-  #sealing: HashIndex | null = null;
+  /**
+   * New chunks under way, by the first bits of their ids. Should two chunks have them in common, the second is sealed late and
+   * by the owner, no more.
+   */
+  readonly #sealing = new Set<number>();
   /** Sealing grows without a bound, so that it is done by the owner into memory of its own. */
   readonly #padded: boolean;
   #others = 0;
@@ -139,7 +141,6 @@ export class SealPool {
   /** Ends the workers. */
   dispose(): void {
     this.#ring.dispose();
-    this.#sealing?.dispose();
   }
 
   #sealHere(id: ChunkId, plain: Uint8Array): Awaitable<SealedChunk> {
@@ -194,10 +195,9 @@ export class SealPool {
 
   /** Skips what need not be sealed; gives counters to the rest. */
   #decide(slot: Slot, from: number): void | Promise<void> {
-    const sealing = this.#sealing ??= HashIndex.create({ valueWords: 2 });
     for (let i = from; i < slot.count; i++) {
       const id = asChunkId(slot.id(i));
-      if (sealing.find(id) >= 0) {
+      if (this.#sealing.has(slot.idBits(i))) {
         slot.skip(i);
         continue;
       }
@@ -214,7 +214,7 @@ export class SealPool {
       slot.skip(i);
       return;
     }
-    this.#sealing!.set(slot.id(i), 0, 0);
+    this.#sealing.add(slot.idBits(i));
     if (this.#padded) return;
     const blocks = Math.ceil(worstSize(slot.size(i)) / AES_BLOCK);
     slot.setBlocks(i, blocks);
@@ -244,7 +244,7 @@ export class SealPool {
   #completeOne(batch: Batch, slot: Slot, i: number, id: ChunkId, known: number): void | Promise<void> {
     const size = slot.size(i);
     const receiver = batch.receivers[i]!;
-    if (!slot.skipped(i)) this.#sealing!.remove(id);
+    if (!slot.skipped(i)) this.#sealing.delete(slot.idBits(i));
     if (known >= 0) {
       receiver.receive({ id, size, csize: known, isNew: false });
       return;

@@ -146,6 +146,12 @@ export class Slot {
     return this.#bytes.subarray(at, at + 32);
   }
 
+  /** 53 bits of the id, as a number. */
+  idBits(i: number): number {
+    const word = i * RECORD_WORDS + ID;
+    return (this.#words[word]! >>> 0) * 2 ** 21 + (this.#words[word + 1]! >>> 11);
+  }
+
   /** The first counter, 8 bytes, of the `blocks` that are this object's own. */
   iv(i: number): Uint8Array {
     const at = HEADER_BYTES + i * RECORD_BYTES + IV * 4;
