@@ -26,7 +26,10 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const timestampUs = values.timestamp === undefined
     ? undefined
     : resolveTimestamp(context, values.timestamp);
-  context.reporter.setFileStatus(values.output_list ? values.output_filter ?? "" : null);
+  // No filter shows all letters, an empty one shows none.
+  context.reporter.setFileStatus(
+    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
+  );
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
@@ -116,12 +119,11 @@ function prepare(
 }
 
 function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>): void {
-  for (let entry = source.next(); entry !== null; entry = source.next()) {
-    context.reporter.emit({
-      type: "file_status",
-      status: "-",
-      path: printable("pipe" in entry ? entry.item.path : entry.path),
-    });
+  const tell = (path: string): void =>
+    context.reporter.emit({ type: "file_status", status: "-", path: printable(path) });
+  for (let entry = source.next(tell); entry !== null; entry = source.next(tell)) {
+    if ("pipe" in entry) tell(entry.item.path);
+    else if (entry.inside === undefined) tell(entry.path);
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { PipeEntry } from "../core/archive/mod.ts";
 import { childEnvironment, readStdin, runProgram } from "../core/platform/mod.ts";
 import { concatBytes, decodeText } from "../core/bytes/mod.ts";
+import { onSource } from "../core/fs/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
@@ -29,9 +30,19 @@ function pipeItem(context: CommandContext, values: CreateValues): PipeEntry["ite
   };
 }
 
-/** Standard input as a file. */
+/** Standard input as a file. Trouble with it costs this one file. */
 export function stdinEntry(context: CommandContext, values: CreateValues): PipeEntry {
-  return { pipe: true, item: pipeItem(context, values), read: readStdin, end: () => Promise.resolve() };
+  return {
+    pipe: true,
+    item: pipeItem(context, values),
+    read: (into) => onSource("read", values.stdin_name, () => readStdin(into)),
+    end: () => Promise.resolve(),
+  };
+}
+
+/** In a dry run no pipe is read and no command started. */
+export function dryEntry(context: CommandContext, values: CreateValues): PipeEntry {
+  return { pipe: true, item: pipeItem(context, values), read: () => 0, end: () => Promise.resolve() };
 }
 
 /**

@@ -34,7 +34,7 @@ import {
 } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
-import { commandEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
+import { commandEntry, dryEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
 import type { Session } from "./session.ts";
 
 export interface SourceOptions {
@@ -50,7 +50,8 @@ export function makeSource(context: CommandContext, session: Session, options: S
   const { values, cache } = options;
   const attributes = openAttributes();
   const extended = extendedOptions(context, attributes, values);
-  const entries = allEntries(context, session, { ...options, attributes });
+  let onLeave: (path: string) => void = () => {};
+  const entries = allEntries(context, session, { ...options, attributes, onLeave: (path) => onLeave(path) });
   const metaOptions = {
     users,
     atime: values.atime,
@@ -59,7 +60,10 @@ export function makeSource(context: CommandContext, session: Session, options: S
   };
   const changedBy = values.files_changed;
   return {
-    next: () => entries.next().value ?? null,
+    next: (toldOfFolders) => {
+      onLeave = toldOfFolders;
+      return entries.next().value ?? null;
+    },
     reader: new FileReader({ files, changedBy }),
     ...(values.read_special ? { specialReader: new FileReader({ files, changedBy, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
@@ -90,6 +94,7 @@ function extendedOptions(
 /** With what the walk itself needs. */
 interface WalkSourceOptions extends SourceOptions {
   attributes: Attributes;
+  onLeave: (path: string) => void;
 }
 
 function* allEntries(
@@ -99,7 +104,7 @@ function* allEntries(
 ): Generator<WalkEntry | PipeEntry, undefined> {
   const { values, paths } = options;
   if (values.content_from_command) {
-    yield commandEntry(context, values, paths);
+    yield values.dry_run ? dryEntry(context, values) : commandEntry(context, values, paths);
     return;
   }
   if (values.paths_from_stdin || values.paths_from_command) {
@@ -110,7 +115,7 @@ function* allEntries(
   const skip = inodesOf(context, [session.location.path, session.cacheDir]);
   for (const path of paths) {
     if (path === "-") {
-      yield values.dry_run ? dryPipe(stdinEntry(context, values)) : stdinEntry(context, values);
+      yield values.dry_run ? dryEntry(context, values) : stdinEntry(context, values);
     } else {
       yield* walkRoot(context, path, options, skip);
       // A folder that is named twice, or a folder in it afterwards, is stored once.
@@ -119,13 +124,18 @@ function* allEntries(
   }
 }
 
-/** In a dry run nothing is read from the pipe. */
-const dryPipe = (entry: PipeEntry): PipeEntry => ({ ...entry, read: () => 0 });
-
 function report(context: CommandContext, path: string, error: OsError): void {
+  warn(context, path, error);
+  status(context, "E", path);
+}
+
+function warn(context: CommandContext, path: string, error: OsError): void {
   const { warningCode, message } = SourceError.fromOs(error.syscall, path, error);
   context.reporter.warn(warningCode, printable(path), message);
-  context.reporter.emit({ type: "file_status", status: "E", path: printable(path) });
+}
+
+function status(context: CommandContext, letter: string, path: string): void {
+  context.reporter.emit({ type: "file_status", status: letter, path: printable(path) });
 }
 
 function* walkRoot(
@@ -135,7 +145,8 @@ function* walkRoot(
   skip: { dev: number; ino: bigint }[],
 ): Generator<WalkEntry> {
   const { values, rules, attributes } = options;
-  const { files, reporter } = context;
+  const { files } = context;
+  const prefix = stripPrefix(root);
   const matcher = new PathMatcher(rules);
   const walk: WalkOptions = {
     files,
@@ -144,7 +155,10 @@ function* walkRoot(
     skip,
     keepTags: values.keep_exclude_tags,
     onError: (path, error) => report(context, path, error),
-    onExcluded: (path) => reporter.emit({ type: "file_status", status: "x", path: printable(path) }),
+    // borg has no letter for a path on the command line that is not there.
+    onRootError: (path, error) => warn(context, path, error),
+    onExcluded: (path) => status(context, "x", path),
+    onLeave: (path) => isCutOff(path, prefix) ? tellCutOff(context, path, values) : options.onLeave(path),
   };
   if (values.exclude_nodump) {
     walk.leaveOut = (path, stat) => (attributes.flags(path, stat) & UF_NODUMP) !== 0;
@@ -155,7 +169,6 @@ function* walkRoot(
     walk.tagsOf = (folder) => tagsOf(files, folder, tags);
   }
   const walker = new Walker(walk);
-  const prefix = stripPrefix(root);
   for (let entry = walker.next(); entry !== null; entry = walker.next()) {
     const placed = strip(entry, prefix);
     if (placed) yield followed(context, placed, values);
@@ -168,6 +181,7 @@ function* listedEntry(context: CommandContext, listed: string, values: CreateVal
     const stat = context.files.lstat(path);
     const entry = strip({ path, archivePath: toArchivePath(path), stat }, stripPrefix(listed));
     if (entry) yield followed(context, entry, values);
+    else tellCutOff(context, path, values);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     report(context, path, error);
@@ -180,11 +194,20 @@ function stripPrefix(root: string): string | null {
   return at < 0 ? null : `${normalizePath(root.slice(0, at) || "/").replace(/\/$/, "")}/`;
 }
 
+/** A folder on the way to what `prefix` cuts off. */
+function isCutOff(path: string, prefix: string | null): boolean {
+  return prefix !== null && prefix.length > path.length + 1 && prefix.startsWith(`${path}/`);
+}
+
+function tellCutOff(context: CommandContext, path: string, values: CreateValues): void {
+  status(context, values.dry_run ? "-" : "x", path);
+}
+
 /** The entry under its shortened path; null for the folders that were cut off. */
 function strip(entry: WalkEntry, prefix: string | null): WalkEntry | null {
   if (prefix === null) return entry;
   if (`${entry.path}/` === prefix) return { ...entry, archivePath: "." };
-  if (prefix.startsWith(`${entry.path}/`)) return null;
+  if (isCutOff(entry.path, prefix)) return null;
   if (!entry.path.startsWith(prefix)) return entry;
   return { ...entry, archivePath: toArchivePath(entry.path.slice(prefix.length)) };
 }

@@ -25,8 +25,8 @@ export interface PipeEntry {
 
 /** What the backup needs of the file system; `cli` fills it in from the rooms `fs` and `platform`. */
 export interface Source {
-  /** The next thing to back up, null at the end. */
-  next(): WalkEntry | PipeEntry | null;
+  /** The next thing to back up, null at the end. `onLeave` is told of each folder that is left on the way there. */
+  next(onLeave: (path: string) => void): WalkEntry | PipeEntry | null;
   reader: FileReader;
   /** Reads devices and FIFOs as if they were files; absent: they are stored as what they are. */
   specialReader?: FileReader;
@@ -79,6 +79,8 @@ export class Backup {
   readonly #hardLinks = new Map<string, string>();
   #lastCheckpointMs: number;
   #lastProgressMs = -Infinity;
+  /** Status letters of the folders that the walk is in. As borg has it, a folder is told of after what is in it. */
+  readonly #folderStatus: string[] = [];
 
   constructor(
     private readonly source: Source,
@@ -93,7 +95,8 @@ export class Backup {
 
   /** Adds everything the source yields. The caller saves the archive. */
   async run(): Promise<void> {
-    for (let entry = this.source.next(); entry !== null; entry = this.source.next()) {
+    const onLeave = (path: string): void => this.#status(this.#folderStatus.pop()!, path);
+    for (let entry = this.source.next(onLeave); entry !== null; entry = this.source.next(onLeave)) {
       if ("pipe" in entry) await this.#addPipe(entry);
       else await this.#addEntry(entry);
       const wait = this.options.breathe();
@@ -108,21 +111,32 @@ export class Backup {
     try {
       status = await this.#addByType(entry);
     } catch (error) {
-      const warning = this.source.warningOf(error);
-      if (!warning) throw error;
-      this.reporter.warn(warning.code, entry.path, warning.message);
+      this.#warn(error, entry.path);
       status = "E";
     }
     if (status === "C") {
       this.reporter.warn("FileChangedWarning", entry.path, "file changed while it was backed up");
     }
-    if (status !== "") this.#status(status, entry.path);
+    if (entry.inside === "entered") this.#folderStatus.push(status);
+    else if (entry.inside !== "marked" || status === "E") this.#status(status, entry.path);
+  }
+
+  /** Trouble with a source file is told; any other goes on upwards. */
+  #warn(error: unknown, path: string): void {
+    const warning = this.source.warningOf(error);
+    if (!warning) throw error;
+    this.reporter.warn(warning.code, path, warning.message);
   }
 
   async #addPipe(entry: PipeEntry): Promise<void> {
     const { item } = entry;
     this.#status("i", item.path);
-    await this.#addContents(item, item.path, { read: (into) => entry.read(into), parallel: true });
+    try {
+      await this.#addContents(item, item.path, { read: (into) => entry.read(into), parallel: true });
+    } catch (error) {
+      this.#warn(error, item.path);
+      return this.#status("E", item.path);
+    }
     await entry.end();
     item.hardlink_master = false;
     this.writer.stats.files++;
@@ -130,7 +144,9 @@ export class Backup {
   }
 
   #status(status: string, path: string): void {
-    if (this.reporter.fileStatus) this.reporter.emit({ type: "file_status", status, path: printable(path) });
+    if (status !== "" && this.reporter.fileStatus) {
+      this.reporter.emit({ type: "file_status", status, path: printable(path) });
+    }
   }
 
   async #addByType(entry: WalkEntry): Promise<string> {
@@ -185,12 +201,13 @@ export class Backup {
     try {
       const item: Item = this.source.meta(entry.archivePath, stat);
       item.mode = REGULAR | (stat.mode & 0o7777);
-      item.hardlink_master = false;
       const extended = this.source.extended?.(entry, stat, reader.descriptor);
+      if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
+      item.hardlink_master = stat.nlink > 1;
       this.#status("A", entry.path);
       await this.#addContents(item, entry.path, { read: (into) => reader.read(into), parallel: true });
-      this.writer.stats.files++;
-      return await this.#add(Object.assign(item, extended), "");
+      await this.#addMaster(Object.assign(item, extended), stat);
+      return "";
     } finally {
       reader.close();
     }

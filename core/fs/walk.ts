@@ -31,6 +31,11 @@ export interface WalkEntry {
   readonly stat: Stat;
   /** How to reach it safely; good until the walker is asked for the next entry. Absent: by `path`. */
   readonly at?: WalkPlace;
+  /**
+   * Of a folder: the walk is in it until `onLeave` is called; or it is excluded by the marks in it, and `onExcluded` is called
+   * when they have been yielded.
+   */
+  readonly inside?: "entered" | "marked";
 }
 
 export interface WalkOptions {
@@ -51,6 +56,10 @@ export interface WalkOptions {
   skip?: readonly { dev: number; ino: bigint }[];
   /** Called for a path that cannot be examined or a folder that cannot be read; the walk goes on without it. */
   onError?: (path: string, error: OsError) => void;
+  /** The same for a root that cannot be examined; default: `onError`. */
+  onRootError?: (path: string, error: OsError) => void;
+  /** Called for a folder that was yielded, after the last of what is in it. */
+  onLeave?: (path: string) => void;
   onExcluded?: (path: string) => void;
   /** Asked last: true excludes a file, or a folder and all that is in it (`--exclude-nodump`). */
   leaveOut?: (path: string, stat: Stat) => boolean;
@@ -65,6 +74,8 @@ interface Frame {
   next: number;
   /** The walk holds a descriptor of it. */
   readonly open: boolean;
+  /** As {@link WalkEntry.inside}; absent: it was not yielded. */
+  readonly inside?: WalkEntry["inside"];
 }
 
 /** A folder that was just opened; `fd` -1 where the walk goes by paths. */
@@ -136,7 +147,10 @@ export class Walker {
   }
 
   #leave(): void {
-    if (this.#stack.pop()?.open) this.#folders!.pop();
+    const left = this.#stack.pop();
+    if (left?.open) this.#folders!.pop();
+    if (left?.inside === "entered") this.#options.onLeave?.(left.path);
+    else if (left?.inside === "marked") this.#options.onExcluded?.(left.path);
   }
 
   /** A root is walked as the only name in a frame of its own. */
@@ -146,8 +160,12 @@ export class Walker {
     this.#rootStat = null;
     while (this.#nextRoot < this.#options.roots.length) {
       const path = normalizePath(this.#options.roots[this.#nextRoot++]!);
-      this.#rootStat = this.#lstat(path, null, path);
-      if (this.#rootStat === null) continue;
+      try {
+        this.#rootStat = this.#files.lstat(path);
+      } catch (error) {
+        this.#failed(path, error, this.#options.onRootError);
+        continue;
+      }
       this.#stack.push({ path: ".", names: [path], next: 0, open: false });
       return true;
     }
@@ -171,7 +189,8 @@ export class Walker {
     }
     const included = verdict === "include";
     if ((stat.mode & S_IFMT) !== S_IFDIR) return included ? toEntry(path, stat, dir, name, -1) : null;
-    if (!this.#recurses(stat)) return this.#push(path, dir, name, { stat, fd: -1 }, [], included);
+    const inside = included ? "entered" : undefined;
+    if (!this.#recurses(stat)) return this.#push(path, dir, name, { stat, fd: -1 }, [], inside);
     const opened = this.#open(path, dir, name, stat);
     return opened === null ? null : this.#visitFolder(path, dir, name, opened, included);
   }
@@ -187,16 +206,16 @@ export class Walker {
     opened: Opened,
     included: boolean,
   ): WalkEntry | null {
-    if (!this.#recurses(opened.stat)) return this.#push(path, dir, name, opened, [], included);
+    const inside = included ? "entered" : undefined;
+    if (!this.#recurses(opened.stat)) return this.#push(path, dir, name, opened, [], inside);
     const tags = this.#options.tagsOf?.(path) ?? [];
-    if (tags.length > 0 && included) this.#options.onExcluded?.(path);
+    if (tags.length > 0 && included) {
+      if (this.#options.keepTags) return this.#push(path, dir, name, opened, tags, "marked");
+      this.#options.onExcluded?.(path);
+    }
     // Read before the folder is yielded: one that cannot be read is not stored as if it were empty.
-    const names = tags.length === 0
-      ? this.#list(path, opened.fd)
-      : included && this.#options.keepTags
-      ? tags
-      : null;
-    if (names !== null) return this.#push(path, dir, name, opened, names, included);
+    const names = tags.length === 0 ? this.#list(path, opened.fd) : null;
+    if (names !== null) return this.#push(path, dir, name, opened, names, inside);
     if (opened.fd >= 0) this.#files.close(opened.fd);
     return null;
   }
@@ -208,12 +227,17 @@ export class Walker {
     name: string,
     { stat, fd }: Opened,
     names: readonly string[],
-    included: boolean,
+    inside: WalkEntry["inside"],
   ): WalkEntry | null {
     if (fd >= 0) this.#folders!.push(name, stat, fd);
-    this.#stack.push({ path, names, next: 0, open: fd >= 0 });
-    this.#lastWasFolder = included;
-    return included ? toEntry(path, stat, dir, name, fd) : null;
+    const frame = { path, names, next: 0, open: fd >= 0 };
+    this.#lastWasFolder = inside !== undefined;
+    if (inside === undefined) {
+      this.#stack.push(frame);
+      return null;
+    }
+    this.#stack.push({ ...frame, inside });
+    return { ...toEntry(path, stat, dir, name, fd), inside };
   }
 
   #lstat(path: string, dir: number | null, name: string): Stat | null {
@@ -262,9 +286,9 @@ export class Walker {
     }
   }
 
-  #failed(path: string, error: unknown): null {
+  #failed(path: string, error: unknown, tell = this.#options.onError): null {
     if (!(error instanceof OsError)) throw error;
-    this.#options.onError?.(path, error);
+    tell?.(path, error);
     return null;
   }
 }
