@@ -18,8 +18,22 @@ export const BUZHASH_MIN_SIZE = 16;
 export const BUZHASH_TABLE_IN = 32;
 export const BUZHASH_TABLE_OUT = 1056;
 export const BUZHASH_STATE_BYTES = 2080;
-/** The first address that a host may use; below it lies the constant base table. */
-export const BUZHASH_FREE = 2048;
+/**
+ * What all scanners of one instance share, at fixed addresses:
+ *
+ *     1024         4096                        20480              24576               57344
+ *     base table | wide tables of one scanner | its masks, turned | ring of prefix sums | free for the host
+ *     256 * u32    4 * 256 * 4 * u32            32 * u32            8192 * u32
+ */
+export const BUZHASH_WIDE = 4096;
+export const BUZHASH_MASKS = 20480;
+export const BUZHASH_RING = 24576;
+/** Entries of the ring. */
+export const BUZHASH_RING_ENTRIES = 8192;
+/** Positions that are examined at once. */
+export const BUZHASH_BLOCK = 512;
+/** The first address that a host may use. */
+export const BUZHASH_FREE = 57344;
 
 /**
  * State of one hash index.

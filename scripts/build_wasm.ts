@@ -28,6 +28,8 @@ export async function buildKernel(name: KernelName): Promise<Uint8Array> {
     "stub",
     "-O3",
     "--noAssert",
+    "--enable",
+    "simd",
   ], {
     stdout: listen,
     stderr: listen,

@@ -18,6 +18,7 @@ function expect(kernel: string, what: string, fits: boolean): void {
 }
 
 function testBuzhash(): void {
+  testBuzhashBlocks();
   const scanner = new BuzhashScanner({
     seed: 0x12345678,
     minSize: 64,
@@ -38,6 +39,30 @@ function testBuzhash(): void {
   // Half of the bytes first: the scan has to go on where it stopped.
   expect("buzhash", "first half", scanner.scan(0, 80, false) === 0);
   expect("buzhash", "second half", scanner.scan(0, 160, false) === 105);
+  scanner.dispose();
+}
+
+/** Parameters by which the kernel passes over whole blocks. */
+function testBuzhashBlocks(): void {
+  const bufferBytes = 40_000;
+  const scanner = new BuzhashScanner({
+    seed: 0x12345678,
+    minSize: 64,
+    maskBits: 13,
+    windowSize: 1023,
+    bufferBytes,
+  });
+  for (let i = 0, state = 1; i < bufferBytes; i++) {
+    state = Math.imul(state, 1664525) + 1013904223;
+    scanner.buffer[i] = state >>> 24;
+  }
+  const lengths: number[] = [];
+  for (let start = 0; start < bufferBytes;) {
+    const length = scanner.scan(start, bufferBytes - start, true);
+    lengths.push(length);
+    start += length;
+  }
+  expect("buzhash", "cuts between blocks", lengths.join() === "4198,10813,2381,4142,11525,5301,1640");
   scanner.dispose();
 }
 
