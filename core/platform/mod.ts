@@ -1,5 +1,6 @@
 /** The only room that talks to the operating system: files, processes, clock, random numbers, terminals. */
 export {
+  type FileRange,
   type Files,
   type FilesAt,
   type OpenOptions,
