@@ -12,12 +12,16 @@ import {
 } from "../object/mod.ts";
 import type { Awaitable, StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
+import { Hole } from "../chunk/mod.ts";
 import type { ChunkEntry } from "./item.ts";
 import type { Stats } from "./stats.ts";
 
 export class ChunkSink {
   /** Ids put since {@link startUndo}; null when nobody wants to undo. */
   #undo: ChunkId[] | null = null;
+
+  /** The chunks that holes are, by size: each is hashed once only. */
+  readonly #holes = new Map<number, Awaitable<ChunkEntry>>();
 
   readonly #pool: SealPool;
 
@@ -40,6 +44,33 @@ export class ChunkSink {
    * be asked before; else when the result is there.
    */
   add(plain: Uint8Array, stats: Stats, parallel = false): Awaitable<ChunkEntry> {
+    return plain instanceof Hole ? this.#addHole(plain, stats, parallel) : this.#add(plain, stats, parallel);
+  }
+
+  #addHole(hole: Hole, stats: Stats, parallel: boolean): Awaitable<ChunkEntry> {
+    const known = this.#holes.get(hole.length);
+    if (known === undefined) {
+      const entry = this.#add(hole, stats, parallel);
+      this.#holes.set(hole.length, entry);
+      if (entry instanceof Promise) {
+        const learn = (chunk: ChunkEntry): void => {
+          if (this.#holes.get(chunk.size) === entry) this.#holes.set(chunk.size, chunk);
+        };
+        entry.then(learn, () => {});
+      }
+      return entry;
+    }
+    const again = (entry: ChunkEntry): ChunkEntry => {
+      stats.addChunk(entry.size, entry.csize, false);
+      return entry;
+    };
+    if (!(known instanceof Promise)) return again(known);
+    const entry = known.then(again);
+    entry.catch(() => {});
+    return entry;
+  }
+
+  #add(plain: Uint8Array, stats: Stats, parallel: boolean): Awaitable<ChunkEntry> {
     const sealed = this.#pool.submit(plain, parallel);
     if (!(sealed instanceof Promise)) return count(sealed, stats);
     const entry = sealed.then((chunk) => count(chunk, stats));
@@ -95,6 +126,7 @@ export class ChunkSink {
   /** Deletes a chunk that this run stored and that nothing refers to any more. */
   async forget(id: ChunkId): Promise<void> {
     this.seen.remove(id);
+    this.#holes.clear();
     await this.store.delete(id);
   }
 

@@ -2,7 +2,7 @@
  * From a walk over the file system to the items of an archive. Trouble with a source file becomes a warning and the
  * backup goes on; trouble with the repository ends it (the wrap rule: only a SourceError is caught here).
  */
-import type { Chunker } from "../chunk/mod.ts";
+import type { Chunker, SparseFile } from "../chunk/mod.ts";
 import type { ExtendedMeta, FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
 import type { Stat } from "../platform/mod.ts";
 import type { Awaitable } from "../store/mod.ts";
@@ -205,7 +205,11 @@ export class Backup {
       if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status("A", entry.path);
-      await this.#addContents(item, entry.path, { read: (into) => reader.read(into), parallel: true });
+      await this.#addContents(item, entry.path, {
+        read: (into) => reader.read(into),
+        sparse: reader,
+        parallel: true,
+      });
       await this.#addMaster(Object.assign(item, extended), stat);
       return "";
     } finally {
@@ -241,6 +245,7 @@ export class Backup {
       this.#status(this.#cacheSaid === "changed" ? "M" : "A", entry.path);
       const chunks = await this.#addContents(item, entry.path, {
         read: (into) => reader.read(into),
+        sparse: reader,
         parallel: stat.size >= PARALLEL_BYTES,
       });
       const changed = reader.changedSinceOpen();
@@ -290,16 +295,16 @@ export class Backup {
   async #addContents(
     item: Item,
     path: string,
-    contents: { read: (into: Uint8Array) => number; parallel: boolean },
+    contents: { read: (into: Uint8Array) => number; sparse?: SparseFile; parallel: boolean },
   ): Promise<readonly ChunkEntry[]> {
-    const { read, parallel } = contents;
+    const { read, sparse, parallel } = contents;
     const added: Awaitable<ChunkEntry>[] = [];
     let size = 0;
     let inParts = 0;
     let part = 0;
     this.sink.startUndo();
     try {
-      for (const chunk of this.chunker.chunk(read)) {
+      for (const chunk of this.chunker.chunk(read, sparse)) {
         size += chunk.length;
         const entry = this.sink.add(chunk, this.writer.stats, parallel);
         added.push(parallel || !(entry instanceof Promise) ? entry : await entry);
