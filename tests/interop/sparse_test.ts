@@ -128,22 +128,57 @@ borgTest("create --sparse, then extract --sparse: contents and allocated blocks 
   assert.equal(blocks("ours/src", "all-hole"), 0);
 });
 
-Deno.test("create --sparse does not read holes", () => {
-  using place = workplace();
+function hasStrace(): boolean {
   try {
-    run("strace", ["-V"]);
+    return run("strace", ["-V"]).code === 0;
   } catch {
-    return console.log("skipped: strace is not installed");
+    return false;
   }
+}
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+Deno.test("the hole of a file that could not be read is stored anew for the next file", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
   makeFiles(place);
   if (!hasHoles(place)) return;
   place.alcove(["init", "-e", "none", "repo"]);
-  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+  // Below and above the size from which worker threads take part.
+  for (const [name, size] of [["small", 1 << 20], ["big", 16 << 20]] as const) {
+    const folder = join(place.path, name);
+    fs.mkdirSync(folder);
+    const blockSize = name === "small" ? 65536 : 131072;
+    for (const file of ["bad", "good"]) makeSparse(join(folder, file), size, [[size - 65536, 65536]]);
+    const strace = ["-f", "-qq", "-o", "/dev/null", "-P", join(folder, "bad"), "-e", "trace=pread64"];
+    const ran = run("strace", [
+      ...[...strace, "-e", "inject=pread64:error=EIO"],
+      ...[Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", MAIN],
+      ...["create", "--sparse", "--chunker-params", `fixed,${blockSize}`, `repo::${name}`],
+      ...[`${name}/bad`, `${name}/good`],
+    ], { cwd: place.path, env: place.env });
+    assert.ok(ran.code === 1 || ran.code >= 100, ran.stderr);
+    assert.equal(place.alcove(["list", "--short", `repo::${name}`]).stdout, `${name}/good\n`);
+    place.alcove(["check", "--verify-data", "repo"]);
+    fs.mkdirSync(join(place.path, `out-${name}`));
+    place.alcove(["extract", `../repo::${name}`], { cwd: join(place.path, `out-${name}`) });
+    const good = `${name}/good`;
+    const original = fs.readFileSync(join(place.path, good));
+    assert.ok(original.equals(fs.readFileSync(join(place.path, `out-${name}`, good))));
+  }
+});
+
+Deno.test("create --sparse does not read holes", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  makeFiles(place);
+  if (!hasHoles(place)) return;
+  place.alcove(["init", "-e", "none", "repo"]);
   /** Bytes that were read of a file, by the calls that the kernel saw. */
   const bytesRead = (archive: string, name: string, ...options: string[]): number => {
     const log = join(place.path, "trace");
     const path = join(place.path, "src", name);
-    const alcove = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", main];
+    const alcove = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", MAIN];
     const args = ["create", "--files-cache=disabled", "--chunker-params", "fixed,65536", ...options];
     const ran = run("strace", [
       ...["-f", "-qq", "-o", log, "-P", path, "-e", "trace=read,pread64,readv,preadv", "-e", "signal=none"],
