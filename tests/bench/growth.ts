@@ -156,13 +156,16 @@ function runSize(size: Size, programs: readonly Program[], work: string): SizeRe
 
 function figures(measured: Measured | undefined): string {
   if (!measured) return "failed";
-  return `${measured.wallSeconds.toFixed(2)} s ${measured.peakMegabytes.toFixed(0).padStart(5)} MB`;
+  const { wallSeconds, cpuSeconds, peakMegabytes } = measured;
+  return `${wallSeconds.toFixed(2)} s ${cpuSeconds.toFixed(2).padStart(7)} s ${
+    peakMegabytes.toFixed(0).padStart(5)
+  } MB`;
 }
 
 function growthTable(results: readonly SizeResult[]): string {
-  const width = 20;
+  const width = 30;
   const sizes = results.map(({ chunks }) => `${chunks.toExponential(0).replace("e+", "e")} chunks`);
-  const lines: string[] = [];
+  const lines = ["wall seconds, seconds of processor, peak memory", ""];
   for (const program of Object.keys(results[0]!.steps)) {
     lines.push(program.padEnd(32) + sizes.map((size) => size.padStart(width)).join(""));
     for (const { name } of STEPS) {

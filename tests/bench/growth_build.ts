@@ -109,7 +109,11 @@ export interface Size {
   repeats: number;
 }
 
-async function build(path: string, { chunks, files, archives, repeats }: Size): Promise<void> {
+/** Makes the repository at `path`, where nothing may be. */
+export async function buildRepository(
+  path: string,
+  { chunks, files, archives, repeats }: Size,
+): Promise<void> {
   const store = await createRepository(testEnv(), path);
   const codec = await createCodec(plaintextMaterial(store.id), {
     nonce: null,
@@ -145,5 +149,5 @@ async function build(path: string, { chunks, files, archives, repeats }: Size): 
 if (import.meta.main) {
   const [path, ...numbers] = Deno.args;
   const [chunks, files, archives, repeats] = numbers.map(Number) as [number, number, number, number];
-  await build(path!, { chunks, files, archives, repeats });
+  await buildRepository(path!, { chunks, files, archives, repeats });
 }
