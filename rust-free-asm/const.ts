@@ -73,3 +73,14 @@ export const XXH64_SEED = 32;
 export const XXH64_TOTAL = 40;
 export const XXH64_PENDING = 48;
 export const XXH64_STATE_BYTES = 80;
+
+/**
+ * State of one BLAKE2b-256.
+ *
+ *     0            64
+ *     h0 ... h7  | bytes in the blocks so far |
+ *     u64 each     u64
+ */
+export const BLAKE2B_COUNTER = 64;
+export const BLAKE2B_STATE_BYTES = 72;
+export const BLAKE2B_BLOCK_BYTES = 128;

@@ -1,13 +1,15 @@
 /**
  * Known answers for every kernel, in a few milliseconds. A build that miscomputes must never come to write a repository:
- * the program runs this before its first command. The answers were computed by borg 1.2.4 and by hash-wasm.
+ * the program runs this before its first command. The answers were computed by borg 1.2.4, hash-wasm and Python's hashlib.
  */
+import { Blake2b256 } from "./blake2b.ts";
 import { BuzhashScanner } from "./buzhash.ts";
 import { HashIndex } from "./hash_index.ts";
 import { Xxh64 } from "./xxh64.ts";
 
 /** Throws Error naming the kernel that answers wrong. */
 export function selfTest(): void {
+  testBlake2b();
   testBuzhash();
   testHashIndex();
   testXxh64();
@@ -15,6 +17,17 @@ export function selfTest(): void {
 
 function expect(kernel: string, what: string, fits: boolean): void {
   if (!fits) throw new Error(`Self-test failed: kernel ${kernel}, ${what}`);
+}
+
+function testBlake2b(): void {
+  const data = Uint8Array.from({ length: 300 }, (_, i) => i * 7);
+  const wanted = "91ccce0ba9e15867934e70e07d8d4af1270ec75748be56a3f48f5bc8b6c3967d";
+  for (const prefix of [0, 5, 128]) {
+    const digest = new Uint8Array(32);
+    new Blake2b256(data.subarray(0, prefix)).digest(data.subarray(prefix), digest, 0);
+    const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    expect("blake2b", `prefix of ${prefix} bytes`, hex === wanted);
+  }
 }
 
 function testBuzhash(): void {
