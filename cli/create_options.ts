@@ -31,6 +31,7 @@ export interface CreateValues extends PatternValues {
   keep_exclude_tags: boolean;
   files_cache: FilesCacheChoice;
   files_changed: ChangedBy;
+  sparse: boolean;
   read_special: boolean;
   stdin_name: string;
   stdin_user: string;
@@ -214,7 +215,8 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       flags: ["--sparse"],
       name: "sparse",
       group: fsGroup,
-      help: "accepted for compatibility: holes are read as zeros, which take no space in the repository",
+      help:
+        "with --chunker-params fixed,...: skip the holes of files and cut along them; else they are read as zeros",
     },
     {
       flags: ["--no-cache-sync"],

@@ -58,14 +58,14 @@ export function makeSource(context: CommandContext, session: Session, options: S
     ctime: !values.noctime,
     numericIds: values.numeric_ids,
   };
-  const changedBy = values.files_changed;
+  const readerOptions = { files, changedBy: values.files_changed, sparse: values.sparse };
   return {
     next: (toldOfFolders) => {
       onLeave = toldOfFolders;
       return entries.next().value ?? null;
     },
-    reader: new FileReader({ files, changedBy }),
-    ...(values.read_special ? { specialReader: new FileReader({ files, changedBy, special: true }) } : {}),
+    reader: new FileReader(readerOptions),
+    ...(values.read_special ? { specialReader: new FileReader({ ...readerOptions, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
     extended: ({ path, at }, stat, fd) => extendedMeta({ path, fd, at }, stat, extended),
     readLink: (path, at) => readSourceLink(files, path, at),

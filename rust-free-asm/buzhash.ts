@@ -9,14 +9,37 @@
  *
  * A cut at `position` needs hash & mask == 0 and at least one byte beyond the window before the chunk's limit (the end of
  * the file or the largest size): otherwise the chunk takes everything up to the limit.
+ *
+ * Two ways lead to the same cuts. `scan` itself rolls the window byte by byte. Where there is much to scan, `skipBlocks`
+ * first passes over all blocks of 512 positions without any cut. It uses that the hash is linear over GF(2): with
+ * t(b) for the table's entry of a byte and rotr for a rotation to the right by a number modulo 32,
+ *
+ *     Q(i) = t(byte 0) ^ rotr(t(byte 1), 1) ^ ... ^ rotr(t(byte i), i)            the prefix sums
+ *     rotr(hash of the window that ends with byte i, i) = Q(i) ^ Q(i - window)
+ *
+ * so one table lookup per byte is enough (rolling takes two), nothing rotates on the path from byte to byte, and four
+ * neighbouring sums are computed and compared at once: a "wide" table for each place in a group of four has a byte's
+ * share in all four sums. The last sums are kept in a ring in the first-level cache. Whether a whole block has a cut is
+ * asked once, by the least of all its hashes under the mask.
+ *
+ * What limits it (measured on a Zen 5 core of 4.4 GHz, in Deno): 3.9 GB/s, 1.1 cycles per byte, against 1.7 GB/s of rolling.
+ * Deno's V8 compares every address with the memory's size, so an instruction that reads memory costs two or three; in Node,
+ * whose V8 leaves that to page faults, the same code reaches 4.1. Per byte: three instructions to cut the byte's index out
+ * of a word of eight, two for the lookup, one to add; per four bytes some fifteen to turn, carry, store and compare. Two
+ * tables of 64 K entries would halve the lookups but push everything else out of the cache.
  */
 import {
+  BUZHASH_BLOCK,
   BUZHASH_MASK,
+  BUZHASH_MASKS,
   BUZHASH_MIN_SIZE,
   BUZHASH_POSITION,
+  BUZHASH_RING,
+  BUZHASH_RING_ENTRIES,
   BUZHASH_SUM,
   BUZHASH_TABLE_IN,
   BUZHASH_TABLE_OUT,
+  BUZHASH_WIDE,
   BUZHASH_WINDOW,
 } from "./const";
 
@@ -73,6 +96,7 @@ function roll(state: usize, sum: u32, at: usize, window: usize): u32 {
 
 /** Prepares `state` (BUZHASH_STATE_BYTES long). `minSize` is at least 1. */
 export function init(state: usize, seed: u32, mask: u32, window: u32, minSize: u32): void {
+  if (wideOwner == state) wideOwner = 0;
   store<u32>(state, 0, BUZHASH_POSITION);
   store<u32>(state, 0, BUZHASH_SUM);
   store<u32>(state, mask, BUZHASH_MASK);
@@ -99,20 +123,198 @@ export function hash(state: usize, data: usize, length: u32): u32 {
   return sum;
 }
 
+/** The scanner whose wide tables and masks are in place, 0 for none. */
+let wideOwner: usize = 0;
+
+const WIDE: usize = BUZHASH_WIDE;
+/** Bytes of one wide table, and of one of its entries. */
+const WIDE_TABLE: usize = 4096;
+const WIDE_ENTRY: usize = 16;
+const MASKS: usize = BUZHASH_MASKS;
+const RING: usize = BUZHASH_RING;
+const BLOCK: usize = BUZHASH_BLOCK;
+
 /**
- * Length of the chunk that starts at `data`, of which `filled` bytes are there; 0 when more bytes are needed to tell.
- * `ended` says that `filled` is the chunk's limit. Called again for the same chunk with more bytes it goes on where it
- * stopped; after a length was returned, the next call begins a new chunk.
+ * Fills in what `skipBlocks` looks up. Wide table k serves the bytes at place k of their group of four: lane l of an entry
+ * is the byte's share in the group's sum l, which is none for l < k.
  */
-export function scan(state: usize, data: usize, filled: u32, ended: bool): u32 {
-  const window = load<u32>(state, BUZHASH_WINDOW);
+function prepareWide(state: usize): void {
+  if (wideOwner == state) return;
+  wideOwner = state;
   const mask = load<u32>(state, BUZHASH_MASK);
-  const begun = load<u32>(state, BUZHASH_POSITION);
-  const position = begun ? begun : load<u32>(state, BUZHASH_MIN_SIZE);
-  if (!begun && filled <= position + window) return ended ? filled : 0;
-  let sum = begun ? load<u32>(state, BUZHASH_SUM) : hash(state, data + position, window);
-  let at = data + position;
-  const stop = data + filled - window;
+  for (let byte: usize = 0; byte < 256; byte++) {
+    const value = load<u32>(state + (byte << 2), BUZHASH_TABLE_IN);
+    for (let place: usize = 0; place < 4; place++) {
+      const entry = WIDE + place * WIDE_TABLE + byte * WIDE_ENTRY;
+      for (let lane: usize = 0; lane < 4; lane++) {
+        store<u32>(entry + (lane << 2), lane < place ? 0 : rotr<u32>(value, <u32>place));
+      }
+    }
+  }
+  for (let i: usize = 0; i < 32; i++) store<u32>(MASKS + (i << 2), rotr<u32>(mask, <u32>i));
+}
+
+/** Offset in a wide table for the byte of `bytes` that begins with bit `shift` + 4. */
+// @ts-ignore: decorator
+@inline
+function entryOf(bytes: u64, shift: u64): usize {
+  return <usize>(bytes >> shift) & 0xff0;
+}
+
+/** The shares of the first four of eight bytes in their four sums, as if the group began at a multiple of 32. */
+// @ts-ignore: decorator
+@inline
+function firstFour(bytes: u64): v128 {
+  return v128.xor(
+    v128.xor(
+      v128.load((<usize>bytes << 4) & 0xff0, WIDE),
+      v128.load(entryOf(bytes, 4), WIDE + WIDE_TABLE),
+    ),
+    v128.xor(
+      v128.load(entryOf(bytes, 12), WIDE + 2 * WIDE_TABLE),
+      v128.load(entryOf(bytes, 20), WIDE + 3 * WIDE_TABLE),
+    ),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function lastFour(bytes: u64): v128 {
+  return v128.xor(
+    v128.xor(
+      v128.load(entryOf(bytes, 28), WIDE),
+      v128.load(entryOf(bytes, 36), WIDE + WIDE_TABLE),
+    ),
+    v128.xor(
+      v128.load(entryOf(bytes, 44), WIDE + 2 * WIDE_TABLE),
+      v128.load(entryOf(bytes, 52), WIDE + 3 * WIDE_TABLE),
+    ),
+  );
+}
+
+/** `shares` turned to their group's place within 32 bytes, on top of the sum `before` the group. */
+// @ts-ignore: decorator
+@inline
+function sums(shares: v128, place: i32, before: v128): v128 {
+  return v128.xor(v128.or(i32x4.shr_u(shares, place), i32x4.shl(shares, 32 - place)), before);
+}
+
+/** The last sum of a group, in all lanes. */
+// @ts-ignore: decorator
+@inline
+function last(group: v128): v128 {
+  return v128.shuffle<u32>(group, group, 3, 3, 3, 3);
+}
+
+/** The least of `least` and of the hashes (turned, under the mask) whose windows end with this group's bytes. */
+// @ts-ignore: decorator
+@inline
+function least(soFar: v128, group: v128, windowBefore: v128, mask: v128): v128 {
+  return i32x4.min_u(soFar, v128.and(v128.xor(group, windowBefore), mask));
+}
+
+/**
+ * The least number of blocks with more positions than the window has. More, so that the ring of one block beyond them still
+ * has the sum before the window when a block was written and turned out to have a cut.
+ */
+// @ts-ignore: decorator
+@inline
+function blocksOf(window: usize): usize {
+  return window / BLOCK + 1;
+}
+
+/** Whether blocks can and should be skipped: the ring must have room for the window, and cuts must be rare. */
+// @ts-ignore: decorator
+@inline
+function canSkip(window: usize, mask: u32): bool {
+  return window >= BLOCK && (blocksOf(window) + 2) * BLOCK <= <usize>BUZHASH_RING_ENTRIES &&
+    mask >= 4 * <u32>window;
+}
+
+/**
+ * Passes over whole blocks of positions without a cut. The sums of the first `blocksOf(window)` blocks at `data` are only
+ * computed; positions are looked at from the one whose window ends there on, as far as `stop`. Answers the last position
+ * that was passed (at first the one whose window ends there); its hash is the state's then. Behind it comes a cut, or less
+ * than a block.
+ *
+ *     data                              | block           | block           | less   | stop + window
+ *     |<------ blocksOf(window) ------->|                                   |
+ *              |<------- window ------->|               |<---- window ----->|
+ *              first position                           answer
+ */
+function skipBlocks(state: usize, data: usize, stop: usize): usize {
+  prepareWide(state);
+  const window = <usize>load<u32>(state, BUZHASH_WINDOW);
+  let warm = blocksOf(window);
+  const ringEntries = (warm + 1) * BLOCK;
+  let position = data + warm * BLOCK - window;
+  /** Where in the ring the next block's sums go. */
+  let entry: usize = 0;
+  // The sum a window before `entry`. While the first blocks are computed it means nothing, and is not compared.
+  let before = ringEntries - window;
+  let sum = i32x4.splat(0);
+  const mask0 = v128.load(MASKS, 0), mask1 = v128.load(MASKS, 16);
+  const mask2 = v128.load(MASKS, 32), mask3 = v128.load(MASKS, 48);
+  const mask4 = v128.load(MASKS, 64), mask5 = v128.load(MASKS, 80);
+  const mask6 = v128.load(MASKS, 96), mask7 = v128.load(MASKS, 112);
+  for (let at = data; warm > 0 || position + BLOCK <= stop;) {
+    let smallest = i32x4.splat(-1);
+    let ring: usize = RING + (entry << 2);
+    let ringBefore: usize = RING + (before << 2);
+    const end = ring + (BLOCK << 2);
+    for (; ring < end; ring += 128, ringBefore += 128, at += 32) {
+      let bytes = load<u64>(at);
+      let group = v128.xor(firstFour(bytes), sum);
+      v128.store(ring, group);
+      smallest = least(smallest, group, v128.load(ringBefore), mask0);
+      group = sums(lastFour(bytes), 4, last(group));
+      v128.store(ring, group, 16);
+      smallest = least(smallest, group, v128.load(ringBefore, 16), mask1);
+      bytes = load<u64>(at, 8);
+      group = sums(firstFour(bytes), 8, last(group));
+      v128.store(ring, group, 32);
+      smallest = least(smallest, group, v128.load(ringBefore, 32), mask2);
+      group = sums(lastFour(bytes), 12, last(group));
+      v128.store(ring, group, 48);
+      smallest = least(smallest, group, v128.load(ringBefore, 48), mask3);
+      bytes = load<u64>(at, 16);
+      group = sums(firstFour(bytes), 16, last(group));
+      v128.store(ring, group, 64);
+      smallest = least(smallest, group, v128.load(ringBefore, 64), mask4);
+      group = sums(lastFour(bytes), 20, last(group));
+      v128.store(ring, group, 80);
+      smallest = least(smallest, group, v128.load(ringBefore, 80), mask5);
+      bytes = load<u64>(at, 24);
+      group = sums(firstFour(bytes), 24, last(group));
+      v128.store(ring, group, 96);
+      smallest = least(smallest, group, v128.load(ringBefore, 96), mask6);
+      group = sums(lastFour(bytes), 28, last(group));
+      v128.store(ring, group, 112);
+      smallest = least(smallest, group, v128.load(ringBefore, 112), mask7);
+      sum = last(group);
+    }
+    if (warm > 0) warm--;
+    else if (i32x4.all_true(smallest)) position += BLOCK;
+    else break;
+    // Behind the ring its first block stands once more, because `ringBefore` may run over the end.
+    if (entry == 0) memory.copy(RING + (ringEntries << 2), RING, BLOCK << 2);
+    entry += BLOCK;
+    if (entry == ringEntries) entry = 0;
+    before += BLOCK;
+    if (before >= ringEntries) before -= ringEntries;
+  }
+  // The sums before the block that was not passed. A block ends at 31 modulo 32.
+  const newest = load<u32>(RING + ((entry > 0 ? entry : ringEntries) << 2) - 4);
+  const oldest = load<u32>(RING + ((before > 0 ? before : ringEntries) << 2) - 4);
+  store<u32>(state, rotl<u32>(newest ^ oldest, 31), BUZHASH_SUM);
+  return position;
+}
+
+/** Rolls on from `at` while nothing fits, to `stop` at most; `state` has the hash at `at`, and gets the one where it ends. */
+function rollTo(state: usize, at: usize, stop: usize): usize {
+  const window = <usize>load<u32>(state, BUZHASH_WINDOW);
+  const mask = load<u32>(state, BUZHASH_MASK);
+  let sum = load<u32>(state, BUZHASH_SUM);
   // Steps of eight; left early by the first hash that fits.
   while (at + 8 <= stop && (sum & mask)) {
     sum = roll(state, sum, at, window); at++; if (!(sum & mask)) break;
@@ -128,11 +330,37 @@ export function scan(state: usize, data: usize, filled: u32, ended: bool): u32 {
     sum = roll(state, sum, at, window);
     at++;
   }
+  store<u32>(state, sum, BUZHASH_SUM);
+  return at;
+}
+
+/**
+ * Length of the chunk that starts at `data`, of which `filled` bytes are there; 0 when more bytes are needed to tell.
+ * `ended` says that `filled` is the chunk's limit. Called again for the same chunk with more bytes it goes on where it
+ * stopped; after a length was returned, the next call begins a new chunk.
+ */
+export function scan(state: usize, data: usize, filled: u32, ended: bool): u32 {
+  const window = load<u32>(state, BUZHASH_WINDOW);
+  const mask = load<u32>(state, BUZHASH_MASK);
+  const begun = load<u32>(state, BUZHASH_POSITION);
+  const position = begun ? begun : load<u32>(state, BUZHASH_MIN_SIZE);
+  if (!begun && filled <= position + window) return ended ? filled : 0;
+  if (!begun) store<u32>(state, hash(state, data + position, window), BUZHASH_SUM);
+  let at = data + position;
+  const stop = data + filled - window;
+  const warmBytes = blocksOf(window) * BLOCK;
+  // Skipping pays only where there is much more than the window, whose sums it has to compute again.
+  if (canSkip(window, mask) && at + 2 * warmBytes < stop) {
+    // Up to here by hand, so that a window ends with a block.
+    const first = at + warmBytes - window;
+    const reached = rollTo(state, at, first);
+    at = reached == first && (load<u32>(state, BUZHASH_SUM) & mask) ? skipBlocks(state, at, stop) : reached;
+  }
+  at = rollTo(state, at, stop);
   if (at < stop || ended) {
     store<u32>(state, 0, BUZHASH_POSITION);
     return at < stop ? <u32>(at - data) : filled;
   }
   store<u32>(state, <u32>(at - data), BUZHASH_POSITION);
-  store<u32>(state, sum, BUZHASH_SUM);
   return 0;
 }

@@ -18,8 +18,22 @@ export const BUZHASH_MIN_SIZE = 16;
 export const BUZHASH_TABLE_IN = 32;
 export const BUZHASH_TABLE_OUT = 1056;
 export const BUZHASH_STATE_BYTES = 2080;
-/** The first address that a host may use; below it lies the constant base table. */
-export const BUZHASH_FREE = 2048;
+/**
+ * What all scanners of one instance share, at fixed addresses:
+ *
+ *     1024         4096                        20480              24576               57344
+ *     base table | wide tables of one scanner | its masks, turned | ring of prefix sums | free for the host
+ *     256 * u32    4 * 256 * 4 * u32            32 * u32            8192 * u32
+ */
+export const BUZHASH_WIDE = 4096;
+export const BUZHASH_MASKS = 20480;
+export const BUZHASH_RING = 24576;
+/** Entries of the ring. */
+export const BUZHASH_RING_ENTRIES = 8192;
+/** Positions that are examined at once. */
+export const BUZHASH_BLOCK = 512;
+/** The first address that a host may use. */
+export const BUZHASH_FREE = 57344;
 
 /**
  * State of one hash index.
@@ -59,3 +73,14 @@ export const XXH64_SEED = 32;
 export const XXH64_TOTAL = 40;
 export const XXH64_PENDING = 48;
 export const XXH64_STATE_BYTES = 80;
+
+/**
+ * State of one BLAKE2b-256.
+ *
+ *     0            64
+ *     h0 ... h7  | bytes in the blocks so far |
+ *     u64 each     u64
+ */
+export const BLAKE2B_COUNTER = 64;
+export const BLAKE2B_STATE_BYTES = 72;
+export const BLAKE2B_BLOCK_BYTES = 128;

@@ -1,13 +1,15 @@
 /**
  * Known answers for every kernel, in a few milliseconds. A build that miscomputes must never come to write a repository:
- * the program runs this before its first command. The answers were computed by borg 1.2.4 and by hash-wasm.
+ * the program runs this before its first command. The answers were computed by borg 1.2.4, hash-wasm and Python's hashlib.
  */
+import { Blake2b256 } from "./blake2b.ts";
 import { BuzhashScanner } from "./buzhash.ts";
 import { HashIndex } from "./hash_index.ts";
 import { Xxh64 } from "./xxh64.ts";
 
 /** Throws Error naming the kernel that answers wrong. */
 export function selfTest(): void {
+  testBlake2b();
   testBuzhash();
   testHashIndex();
   testXxh64();
@@ -17,7 +19,19 @@ function expect(kernel: string, what: string, fits: boolean): void {
   if (!fits) throw new Error(`Self-test failed: kernel ${kernel}, ${what}`);
 }
 
+function testBlake2b(): void {
+  const data = Uint8Array.from({ length: 300 }, (_, i) => i * 7);
+  const wanted = "91ccce0ba9e15867934e70e07d8d4af1270ec75748be56a3f48f5bc8b6c3967d";
+  for (const prefix of [0, 5, 128]) {
+    const digest = new Uint8Array(32);
+    new Blake2b256(data.subarray(0, prefix)).digest(data.subarray(prefix), digest, 0);
+    const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    expect("blake2b", `prefix of ${prefix} bytes`, hex === wanted);
+  }
+}
+
 function testBuzhash(): void {
+  testBuzhashBlocks();
   const scanner = new BuzhashScanner({
     seed: 0x12345678,
     minSize: 64,
@@ -38,6 +52,30 @@ function testBuzhash(): void {
   // Half of the bytes first: the scan has to go on where it stopped.
   expect("buzhash", "first half", scanner.scan(0, 80, false) === 0);
   expect("buzhash", "second half", scanner.scan(0, 160, false) === 105);
+  scanner.dispose();
+}
+
+/** Parameters by which the kernel passes over whole blocks. */
+function testBuzhashBlocks(): void {
+  const bufferBytes = 40_000;
+  const scanner = new BuzhashScanner({
+    seed: 0x12345678,
+    minSize: 64,
+    maskBits: 13,
+    windowSize: 1023,
+    bufferBytes,
+  });
+  for (let i = 0, state = 1; i < bufferBytes; i++) {
+    state = Math.imul(state, 1664525) + 1013904223;
+    scanner.buffer[i] = state >>> 24;
+  }
+  const lengths: number[] = [];
+  for (let start = 0; start < bufferBytes;) {
+    const length = scanner.scan(start, bufferBytes - start, true);
+    lengths.push(length);
+    start += length;
+  }
+  expect("buzhash", "cuts between blocks", lengths.join() === "4198,10813,2381,4142,11525,5301,1640");
   scanner.dispose();
 }
 

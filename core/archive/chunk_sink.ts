@@ -14,6 +14,7 @@ import {
 } from "../object/mod.ts";
 import type { Awaitable, StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
+import { Hole } from "../chunk/mod.ts";
 import type { ChunkEntry } from "./item.ts";
 import type { Stats } from "./stats.ts";
 
@@ -25,6 +26,8 @@ export interface ChunkSinkOptions {
 }
 
 export class ChunkSink {
+  /** Ids of the chunks that holes are, by size: each is hashed once only. */
+  readonly #holes = new Map<number, ChunkId>();
   readonly #pool: SealPool;
 
   /** `seen` starts empty or prefilled; it learns of every chunk that passes. */
@@ -45,6 +48,31 @@ export class ChunkSink {
   add(plain: Uint8Array, stats: Stats): Awaitable<ChunkEntry> {
     const sealed = this.#pool.add(plain);
     return sealed instanceof Promise ? sealed.then((chunk) => count(chunk, stats)) : count(sealed, stats);
+  }
+
+  /** Sends a chunk of a file on its way; `receiver` learns when it is in the repository. */
+  send(chunk: Uint8Array, receiver: ChunkReceiver): void | Promise<void> {
+    const id = chunk instanceof Hole ? this.#holes.get(chunk.length) : undefined;
+    const ready = this.#pool.ready(id === undefined ? chunk.length : 0);
+    if (ready) return ready.then(() => this.#send(chunk, id, receiver));
+    return this.#send(chunk, id, receiver);
+  }
+
+  #send(chunk: Uint8Array, id: ChunkId | undefined, receiver: ChunkReceiver): void | Promise<void> {
+    if (id === undefined) {
+      this.#pool.space(chunk.length).set(chunk);
+      this.#pool.push(chunk.length, chunk instanceof Hole ? this.#learning(receiver) : receiver);
+    } else this.#pool.pushKnown(id, chunk.length, receiver);
+    return this.#pool.pump();
+  }
+
+  #learning(receiver: ChunkReceiver): ChunkReceiver {
+    return {
+      receive: (chunk) => {
+        this.#holes.set(chunk.size, chunk.id);
+        receiver.receive(chunk);
+      },
+    };
   }
 
   /** Makes room for a chunk of up to `size` bytes; then {@link space}, then {@link push}. Throws what failed before. */
@@ -113,6 +141,7 @@ export class ChunkSink {
   /** Deletes a chunk that this run stored and that nothing refers to any more. */
   async forget(id: ChunkId): Promise<void> {
     this.seen.remove(id);
+    this.#holes.clear();
     await this.store.delete(id);
   }
 

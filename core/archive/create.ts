@@ -2,7 +2,7 @@
  * From a walk over the file system to the items of an archive. Trouble with a source file becomes a warning and the
  * backup goes on; trouble with the repository ends it (the wrap rule: only a SourceError is caught here).
  */
-import type { Chunker, ReadBlock } from "../chunk/mod.ts";
+import type { Chunker, ReadBlock, SparseFile } from "../chunk/mod.ts";
 import type { ExtendedMeta, FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
 import type { Stat } from "../platform/mod.ts";
 import type { Awaitable } from "../store/mod.ts";
@@ -230,7 +230,7 @@ export class Backup {
       if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status("A", entry.path);
-      const contents = await this.#addContents(item, entry.path, (into) => reader.read(into));
+      const contents = await this.#addContents(item, entry.path, (into) => reader.read(into), reader);
       this.#rememberLink(stat, item);
       return await this.#addFileItem(Object.assign(item, extended), contents);
     } finally {
@@ -304,7 +304,7 @@ export class Backup {
       return result = this.#closing(
         stat.size < this.chunker.wholeBelow
           ? this.#readSmall(entry, stat, item, extended)
-          : this.#readLarge(entry, stat, item, extended, (into) => reader.read(into)),
+          : this.#readLarge(entry, stat, item, extended, (into) => reader.read(into), reader),
       );
     } finally {
       if (!(result instanceof Promise)) reader.close();
@@ -350,8 +350,9 @@ export class Backup {
     item: Item,
     extended: ExtendedMeta | null,
     read: ReadBlock,
+    sparse?: SparseFile,
   ): Promise<string> {
-    const contents = await this.#addContents(item, entry.path, read);
+    const contents = await this.#addContents(item, entry.path, read, sparse);
     return await this.#addRead(entry, stat, Object.assign(item, extended), contents);
   }
 
@@ -368,20 +369,20 @@ export class Backup {
   }
 
   /** Sends the contents on their way, chunk by chunk. */
-  async #addContents(item: Item, path: string, read: ReadBlock): Promise<FileContents> {
-    const { sink } = this;
+  async #addContents(
+    item: Item,
+    path: string,
+    read: ReadBlock,
+    sparse?: SparseFile,
+  ): Promise<FileContents> {
     const contents = new FileContents(this.writer.stats, 0);
     let inParts = 0;
     let part = 0;
     try {
-      for (const chunk of this.chunker.chunk(read)) {
-        let wait = sink.ready(chunk.length);
-        if (wait) await wait;
-        sink.space(chunk.length).set(chunk);
-        sink.push(chunk.length, contents);
+      for (const chunk of this.chunker.chunk(read, sparse)) {
         contents.pushed++;
         contents.size += chunk.length;
-        wait = sink.pump();
+        let wait = this.sink.send(chunk, contents);
         if (wait) await wait;
         if (this.reporter.progress) this.#progress(path, false);
         wait = this.options.breathe();

@@ -1,7 +1,9 @@
 /**
  * The chunker's contract. A chunker is fed a file block by block and hands out chunks; where it cuts depends on the
- * content and its parameters alone, never on how the input was split into blocks.
+ * content and its parameters alone, never on how the input was split into blocks; with a SparseFile on its holes too.
  */
+
+import type { SparseFile } from "./hole.ts";
 
 /** Parameters as they stand in an archive's metadata. */
 export type ChunkerParams =
@@ -17,9 +19,10 @@ export interface Chunker {
   /**
    * Chunks of one file in order. A yielded chunk is a view into the chunker's own memory, valid until the next chunk is
    * asked for: whoever keeps it copies it. An empty file gives no chunk. One file at a time per chunker. Errors of
-   * `read` pass through; the chunker can be used for the next file afterwards.
+   * `read` pass through; the chunker can be used for the next file afterwards. With `sparse` holes are cut by themselves
+   * and yielded as Hole without being read; only the fixed chunker does so, as in borg, others read them as zeros.
    */
-  chunk(read: ReadBlock): Iterable<Uint8Array>;
+  chunk(read: ReadBlock, sparse?: SparseFile): Iterable<Uint8Array>;
   /** Frees its memory in the WASM instance. */
   dispose(): void;
 }

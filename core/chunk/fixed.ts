@@ -2,8 +2,12 @@
  * Chunks of one size, for disk images and the like (borg's docs, internals/data-structures.rst, "Fixed chunker"). In: a
  * file through a read function. Out: the header, which may have a size of its own, then block after block; the last one
  * takes what is left. A header larger than a block is cut like the rest, but its last piece ends where the header ends.
+ *
+ * With holes that are known, each stretch of data or hole behind the header is cut by itself, from its own start, and its
+ * last chunk takes what is left of it. The header is read even if it is a hole (facts from borg 1.4's chunker.pyx).
  */
 import type { Chunker, ChunkerParams, ReadBlock } from "./chunker.ts";
+import { Hole, type SparseFile } from "./hole.ts";
 
 export class FixedChunker implements Chunker {
   /** The header may have a size of its own, and holes are cut out: no file is simple. */
@@ -11,6 +15,8 @@ export class FixedChunker implements Chunker {
   readonly #blockSize: number;
   readonly #headerSize: number;
   #buffer: Uint8Array | null;
+  /** One block of zeros, from the first hole on. */
+  #zeros: Hole | null = null;
 
   /** Throws RangeError on sizes that are no sizes. */
   constructor(params: Extract<ChunkerParams, { algorithm: "fixed" }>) {
@@ -26,21 +32,45 @@ export class FixedChunker implements Chunker {
     this.#buffer = new Uint8Array(blockSize);
   }
 
-  *chunk(read: ReadBlock): Generator<Uint8Array, void, undefined> {
-    const buffer = this.#buffer;
-    if (!buffer) throw new TypeError("Cannot use a disposed chunker");
-    let header = this.#headerSize;
-    for (;;) {
-      const wanted = header > 0 ? Math.min(header, this.#blockSize) : this.#blockSize;
+  *chunk(read: ReadBlock, sparse?: SparseFile): Generator<Uint8Array, void, undefined> {
+    if (!this.#buffer) throw new TypeError("Cannot use a disposed chunker");
+    const ranges = sparse?.ranges(this.#headerSize);
+    if (!(yield* this.#data(read, this.#headerSize))) return;
+    if (!sparse || !ranges) {
+      yield* this.#data(read, Infinity);
+      return;
+    }
+    for (const { length, isData } of ranges) {
+      if (!isData) yield* this.#hole(sparse, length);
+      else if (!(yield* this.#data(read, length))) return;
+    }
+  }
+
+  /** Chunks of the next `length` bytes; false where the file ended before. */
+  *#data(read: ReadBlock, length: number): Generator<Uint8Array, boolean, undefined> {
+    const buffer = this.#buffer!;
+    for (let left = length; left > 0;) {
+      const wanted = Math.min(left, this.#blockSize);
       const got = fill(buffer.subarray(0, wanted), read);
       if (got > 0) yield buffer.subarray(0, got);
-      if (got < wanted) return;
-      header -= Math.min(header, wanted);
+      if (got < wanted) return false;
+      left -= wanted;
+    }
+    return true;
+  }
+
+  *#hole(file: SparseFile, length: number): Generator<Uint8Array, void, undefined> {
+    const zeros = this.#zeros ??= new Hole(new ArrayBuffer(this.#blockSize));
+    for (let left = length; left > 0;) {
+      const size = Math.min(left, this.#blockSize);
+      file.skip(size);
+      yield size === this.#blockSize ? zeros : new Hole(zeros.buffer, 0, size);
+      left -= size;
     }
   }
 
   dispose(): void {
-    this.#buffer = null;
+    this.#buffer = this.#zeros = null;
   }
 }
 

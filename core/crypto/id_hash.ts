@@ -7,7 +7,7 @@
  * front of the data.
  */
 import { createHash } from "node:crypto";
-import { createBLAKE2b } from "hash-wasm";
+import { Blake2b256 } from "../../wasm/mod.ts";
 import type { Accel, Digest32 } from "./accel.ts";
 import { hmac } from "./_hmac.ts";
 
@@ -41,22 +41,6 @@ class PortableHmacSha256 implements Digest32 {
   }
 }
 
-type Blake2bInstance = Awaited<ReturnType<typeof createBLAKE2b>>;
-
-class Blake2bPrefix implements Digest32 {
-  readonly #key: Uint8Array;
-  constructor(private readonly hasher: Blake2bInstance, key: Uint8Array) {
-    this.#key = key.slice();
-  }
-  digest(data: Uint8Array, out: Uint8Array, at: number): void {
-    out.set(this.hasher.init().update(this.#key).update(data).digest("binary"), at);
-  }
-  dispose(): void {
-    this.#key.fill(0);
-    this.hasher.init();
-  }
-}
-
 /** SHA-256 as a reusable hasher, borrowed from the machine where possible. */
 export function createSha256(accel: Accel | null): Digest32 {
   return accel?.sha256?.() ?? new PortableSha256();
@@ -67,7 +51,7 @@ export function createHmacSha256(key: Uint8Array, accel: Accel | null): Digest32
   return accel?.hmacSha256?.(key) ?? new PortableHmacSha256(key);
 }
 
-/** BLAKE2b-256 of `key` (copied) followed by the data. Making it waits for WASM; using it does not. */
-export async function createBlake2b256(key: Uint8Array): Promise<Digest32> {
-  return new Blake2bPrefix(await createBLAKE2b(256), key);
+/** BLAKE2b-256 of `key` (copied) followed by the data: the program's own kernel. */
+export function createBlake2b256(key: Uint8Array): Digest32 {
+  return new Blake2b256(key);
 }

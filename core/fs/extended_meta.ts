@@ -15,6 +15,10 @@ export interface ExtendedMeta {
   acl_access?: Uint8Array;
   /** Empty for a folder that has but the other one. */
   acl_default?: Uint8Array;
+  /** macOS's. */
+  acl_extended?: Uint8Array;
+  /** FreeBSD's, on file systems with ACLs of NFSv4. */
+  acl_nfs4?: Uint8Array;
 }
 
 export interface ExtendedMetaOptions {
@@ -69,5 +73,7 @@ export function extendedMeta(
   }
   if (read.acl.access !== undefined) meta.acl_access = read.acl.access;
   if (read.acl.default !== undefined) meta.acl_default = read.acl.default;
+  if (read.acl.extended !== undefined) meta.acl_extended = read.acl.extended;
+  if (read.acl.nfs4 !== undefined) meta.acl_nfs4 = read.acl.nfs4;
   return meta;
 }

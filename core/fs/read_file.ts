@@ -4,7 +4,7 @@
  * of borg 1.4's create: same type, same inode; changed means another ctime), so that nobody can slip in another file, and a
  * FIFO in the place of a file blocks nothing.
  */
-import { type Files, S_IFMT, type Stat } from "../platform/mod.ts";
+import { type FileRange, type Files, S_IFMT, type Stat } from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
 import { onSource, SourceError } from "./source_error.ts";
 import type { WalkPlace } from "./walk.ts";
@@ -18,6 +18,8 @@ export interface FileReaderOptions {
   changedBy?: ChangedBy;
   /** Follows a symbolic link in the last place and waits for a FIFO's writer (`--read-special`); default false. */
   special?: boolean;
+  /** Tells of holes ({@link FileReader.ranges}); default false: they are read as zeros. */
+  sparse?: boolean;
 }
 
 /** Forgetting goes by whole pages; the last page in part would be read again. */
@@ -31,6 +33,8 @@ export class FileReader {
   #stat: Stat | null = null;
   #position = 0;
   #dropsCache = true;
+  /** Whether reading goes by {@link #position}, because holes are skipped. */
+  #skips = false;
 
   constructor(options: FileReaderOptions) {
     this.#files = options.files;
@@ -56,6 +60,7 @@ export class FileReader {
       this.#path = path;
       this.#stat = stat;
       this.#position = 0;
+      this.#skips = false;
       this.#dropsCache = this.#files.isCached(fd, stat.size) !== true;
       return stat;
     } catch (error) {
@@ -69,11 +74,30 @@ export class FileReader {
     return this.#fd;
   }
 
+  /**
+   * With {@link skip} a SparseFile (`core/chunk/hole.ts`). null without the option `sparse`, where the system does not tell,
+   * and where it tells of nothing at all (some files of /proc have contents all the same).
+   */
+  ranges(from: number): readonly FileRange[] | null {
+    if (this.#options.sparse !== true) return null;
+    const ranges = onSource("lseek", this.#path, () => this.#files.dataMap(this.#fd, from));
+    if (ranges === null || ranges.length === 0) return null;
+    this.#skips = true;
+    return ranges;
+  }
+
+  /** Only where {@link ranges} told of some. */
+  skip(length: number): void {
+    this.#position += length;
+  }
+
   /** A ReadBlock (`core/chunk/chunker.ts`). Throws SourceError. */
   read(into: Uint8Array): number {
     let got;
     try {
-      got = this.#files.read(this.#fd, into);
+      got = this.#skips
+        ? this.#files.pread(this.#fd, into, this.#position)
+        : this.#files.read(this.#fd, into);
     } catch (error) {
       if (error instanceof OsError) throw SourceError.fromOs("read", this.#path, error);
       throw error;
@@ -88,14 +112,15 @@ export class FileReader {
    * about a small file.
    */
   #forget(got: number): void {
-    if (!this.#dropsCache) return;
     const start = this.#position;
     this.#position += got;
+    if (!this.#dropsCache) return;
     const end = this.#position - this.#position % PAGE_SIZE;
     const from = start - start % PAGE_SIZE;
-    if (got === 0) {
-      // The end of the file: length 0 means up to there, with the last page in part.
-      if (start > 0) this.#files.dropCache(this.#fd, from, 0);
+    if (got === 0 || (this.#skips && this.#position >= this.#stat!.size)) {
+      // The end of the file: length 0 means up to there, with the last page in part. Who skips holes knows where the end is
+      // and does not try to read on.
+      if (this.#position > 0) this.#files.dropCache(this.#fd, from, 0);
     } else if (end > from) this.#files.dropCache(this.#fd, from, end - from);
   }
 

@@ -5,6 +5,7 @@
  * nothing more, so flags come last (borg 1.4, archive.py, restore_attrs).
  */
 import {
+  type Acls,
   type Attributes,
   type Files,
   S_IFDIR,
@@ -37,6 +38,8 @@ export interface RestoreItem {
   xattrs?: ReadonlyMap<string | number, unknown>;
   acl_access?: Uint8Array;
   acl_default?: Uint8Array;
+  acl_extended?: Uint8Array;
+  acl_nfs4?: Uint8Array;
 }
 
 export interface OwnerOptions {
@@ -97,8 +100,8 @@ export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, o
   const failures: SourceError[] = [];
   if (!target.symlink) {
     must(failures, item, () => fd === undefined ? files.chmod(path, item.mode) : files.fchmod(fd, item.mode));
-    must(failures, item, () => applyAcl(target, item, options));
   }
+  must(failures, item, () => applyAcl(target, item, options));
   const atime = item.atime ?? item.mtime;
   attempt(() =>
     fd === undefined ? files.utimes(path, atime, item.mtime) : files.futimes(fd, atime, item.mtime)
@@ -157,9 +160,14 @@ function reasonOf(error: OsError, size: number): string {
 
 function applyAcl(target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
   const { attributes, users, numericIds = false } = options;
-  const { acl_access: access, acl_default: initial } = item;
-  if (attributes === undefined || options.acls === false || (!access && !initial)) return;
-  const acl = { ...(access ? { access } : {}), ...(initial ? { default: initial } : {}) };
+  if (attributes === undefined || options.acls === false) return;
+  const acl: Acls = {};
+  // Links have no POSIX ACLs.
+  if (item.acl_access && !target.symlink) acl.access = item.acl_access;
+  if (item.acl_default && !target.symlink) acl.default = item.acl_default;
+  if (item.acl_extended) acl.extended = item.acl_extended;
+  if (item.acl_nfs4) acl.nfs4 = item.acl_nfs4;
+  if (Object.keys(acl).length === 0) return;
   try {
     attributes.setAcl(target.fd ?? target.path, acl, { names: users, numericIds });
   } catch (error) {

@@ -112,6 +112,19 @@ export class SealPool {
     batch.used += room;
   }
 
+  /** The same of a chunk that is surely in the store when those before it are; after `ready(0)`. */
+  pushKnown(id: ChunkId, size: number, receiver: ChunkReceiver): void {
+    const batch = this.#batches.at(-1)!;
+    const slot = this.#ring.slot(this.#ring.filling);
+    const i = batch.receivers.length;
+    slot.place(i, batch.used, 0, size);
+    slot.id(i).set(id);
+    slot.setAbsent(i);
+    slot.count = i + 1;
+    batch.receivers.push(receiver);
+    batch.used += 8;
+  }
+
   /** Takes out what is done. To be called now and then; cheap. */
   pump(): void | Promise<void> {
     for (;;) {
@@ -197,6 +210,7 @@ export class SealPool {
   #decide(slot: Slot, from: number): void | Promise<void> {
     for (let i = from; i < slot.count; i++) {
       const id = asChunkId(slot.id(i));
+      if (slot.absent(i)) continue;
       if (this.#sealing.has(slot.idBits(i))) {
         slot.skip(i);
         continue;
@@ -249,6 +263,7 @@ export class SealPool {
       receiver.receive({ id, size, csize: known, isNew: false });
       return;
     }
+    if (slot.absent(i)) throw new Error("Cannot store a chunk again: its content is gone");
     if (this.#padded || slot.skipped(i)) {
       // Skipped and yet unknown: its first copy was taken back meanwhile.
       const sealed = this.#sealHere(id, slot.input(i));

@@ -140,6 +140,15 @@ export class Slot {
     this.#words[i * RECORD_WORDS + SKIP] = 1;
   }
 
+  /** Of an object that is not here at all: only its id and its size are. */
+  absent(i: number): boolean {
+    return this.#words[i * RECORD_WORDS + SKIP] === 2;
+  }
+
+  setAbsent(i: number): void {
+    this.#words[i * RECORD_WORDS + SKIP] = 2;
+  }
+
   /** The 32 bytes of the id. */
   id(i: number): Uint8Array {
     const at = HEADER_BYTES + i * RECORD_BYTES + ID * 4;

@@ -55,6 +55,9 @@ const COMMON_FLAGS = {
   AT_FDCWD,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
+  // linux/fs.h
+  SEEK_DATA: 3,
+  SEEK_HOLE: 4,
 };
 
 /** What differs between the architectures (asm/fcntl.h, asm/unistd.h of each). */

@@ -4,9 +4,17 @@
  */
 import { readlinkSync } from "node:fs";
 import { EINTR, osError } from "./_errno.ts";
-import { type CallBytes, SEEK_END, setTimespec, type UnixSymbols, type UnixSystem } from "./_unix_system.ts";
+import {
+  type CallBytes,
+  SEEK_CUR,
+  SEEK_END,
+  SEEK_SET,
+  setTimespec,
+  type UnixSymbols,
+  type UnixSystem,
+} from "./_unix_system.ts";
 import type { OsError } from "../errors.ts";
-import type { Stat } from "./files.ts";
+import type { FileRange, Stat } from "./files.ts";
 
 /** The file behind a descriptor, for messages: a number says nothing to a person. Only Linux tells. */
 function nameOf(fd: number): string {
@@ -121,6 +129,38 @@ export class UnixDescriptors {
   truncate(fd: number, size: number): void {
     while (this.c.ftruncate(fd, BigInt(size)) < 0) {
       if (!this.interrupted()) throw this.error("truncate", nameOf(fd));
+    }
+  }
+
+  dataMap(fd: number, from: number): FileRange[] | null {
+    const before = this.c.lseek(fd, 0n, SEEK_CUR);
+    if (before < 0n) return null;
+    try {
+      return this.#dataMap(fd, from);
+    } finally {
+      this.c.lseek(fd, before, SEEK_SET);
+    }
+  }
+
+  #dataMap(fd: number, from: number): FileRange[] | null {
+    const { SEEK_DATA, SEEK_HOLE } = this.system.flags;
+    const ranges: FileRange[] = [];
+    let isData = true;
+    for (let start = from;;) {
+      let end = Number(this.c.lseek(fd, BigInt(start), isData ? SEEK_HOLE : SEEK_DATA));
+      if (end < 0) {
+        if (this.interrupted()) continue;
+        if (this.symbol() !== "ENXIO") return null;
+        // Behind the last data: either the end of the file or a hole up to there.
+        end = isData ? start : this.fstat(fd).size;
+        if (end > start) ranges.push({ length: end - start, isData });
+        return ranges;
+      }
+      if (end > start) ranges.push({ length: end - start, isData });
+      // Only a file that begins with a hole has no data first; devices may stay where they are for ever.
+      else if (end < start || start > from || !isData) return null;
+      start = end;
+      isData = !isData;
     }
   }
 

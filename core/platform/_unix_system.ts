@@ -37,7 +37,7 @@ export const UNIX_SYMBOLS = {
 
 export type UnixSymbols = Deno.DynamicLibrary<typeof UNIX_SYMBOLS>["symbols"];
 
-/** Values of <fcntl.h>; 0 where the system has no such flag. O_RDONLY, O_WRONLY and O_RDWR are 0, 1, 2 everywhere. */
+/** Values of <fcntl.h> and <unistd.h>; 0 where the system has no such flag. O_RDONLY, O_WRONLY and O_RDWR are 0, 1, 2 everywhere. */
 export interface UnixFlags {
   readonly O_APPEND: number;
   readonly O_CLOEXEC: number;
@@ -54,11 +54,15 @@ export interface UnixFlags {
   readonly AT_FDCWD: number;
   readonly AT_REMOVEDIR: number;
   readonly AT_SYMLINK_NOFOLLOW: number;
+  readonly SEEK_DATA: number;
+  readonly SEEK_HOLE: number;
 }
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
+export const SEEK_SET = 0;
+export const SEEK_CUR = 1;
 export const SEEK_END = 2;
 
 /** Functions answer as those of C do: below zero after a failure, whose number {@link errno} tells. */

@@ -18,7 +18,10 @@ export function readWhole(files: Files, path: string): Uint8Array {
     let length = 0;
     for (;;) {
       const got = files.read(fd, buffer.subarray(length));
-      if (got === 0) return buffer.slice(0, length);
+      // Where the size was right no copy is made: an index of millions of entries would be in memory once more.
+      if (got === 0) {
+        return length + 1 === buffer.length ? buffer.subarray(0, length) : buffer.slice(0, length);
+      }
       length += got;
       if (length === buffer.length) {
         const larger = new Uint8Array(buffer.length * 2);

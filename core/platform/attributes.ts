@@ -1,7 +1,7 @@
 /**
- * What a file has beside contents, owner, mode and times: extended attributes, POSIX ACLs, file flags. In and out: values as
- * they stand in an archive's items. Implementations: `linux_attributes.ts`, and for systems whose attributes this version
- * does not know, {@link NoAttributes}.
+ * What a file has beside contents, owner, mode and times: extended attributes, ACLs, file flags. In and out: values as they
+ * stand in an archive's items. Implementations: `linux_attributes.ts`, `darwin_attributes.ts` and `freebsd_attributes.ts`,
+ * and for systems whose attributes this version does not know, {@link NoAttributes}.
  */
 import { osError } from "./_errno.ts";
 import type { OsError } from "../errors.ts";
@@ -36,6 +36,14 @@ export interface PosixAcl {
   default?: Uint8Array;
 }
 
+/** Of every system; each keeps its own kinds and leaves the others alone. Texts as in borg's items (`bsd_acl_text.ts`). */
+export interface Acls extends PosixAcl {
+  /** macOS. */
+  extended?: Uint8Array;
+  /** FreeBSD, on file systems with ACLs of NFSv4. */
+  nfs4?: Uint8Array;
+}
+
 export interface ReadOptions {
   /** Default true. */
   xattrs?: boolean;
@@ -55,7 +63,7 @@ export interface AclOptions {
 export interface ReadAttributes {
   /** By name, in the order of the names' bytes; without those that are ACLs. */
   xattrs: Map<string, Uint8Array>;
-  acl: PosixAcl;
+  acl: Acls;
 }
 
 /** Failures are OsErrors. A file system that has no such thing counts as one where nothing is set. */
@@ -69,9 +77,9 @@ export interface Attributes {
   /** ENOTSUP where the file system has none. */
   setXattr(target: AttributeTarget, name: string, value: Uint8Array): void;
   /** Empty where the ACL says no more than the mode. */
-  acl(target: AttributeTarget, stat: Stat, options: AclOptions): PosixAcl;
+  acl(target: AttributeTarget, stat: Stat, options: AclOptions): Acls;
   /** What is absent or empty stays as it is. EINVAL for text that is no ACL. */
-  setAcl(target: AttributeTarget, acl: PosixAcl, options: AclOptions): void;
+  setAcl(target: AttributeTarget, acl: Acls, options: AclOptions): void;
   /** UF_… bits, 0 for what is neither file nor folder or cannot be opened. */
   flags(target: AttributeTarget, stat: Stat): number;
   /** Sets and takes away what UF_… names. Does nothing where the file system has no flags. */
@@ -80,7 +88,7 @@ export interface Attributes {
 
 /** Finds nothing and keeps nothing, but for the flags that stat tells of. */
 export class NoAttributes implements Attributes {
-  read(): null {
+  read(_target: AttributeTarget, _stat: Stat, _options: ReadOptions): ReadAttributes | null {
     return null;
   }
 
@@ -92,11 +100,11 @@ export class NoAttributes implements Attributes {
     throw osError("ENOTSUP", "setxattr", targetName(target));
   }
 
-  acl(): PosixAcl {
+  acl(_target: AttributeTarget, _stat: Stat, _options: AclOptions): Acls {
     return {};
   }
 
-  setAcl(target: AttributeTarget): void {
+  setAcl(target: AttributeTarget, _acl: Acls, _options: AclOptions): void {
     throw osError("ENOTSUP", "setacl", targetName(target));
   }
 
@@ -110,4 +118,9 @@ export class NoAttributes implements Attributes {
 export function targetName(target: AttributeTarget): string {
   if (typeof target === "object") return target.path;
   return typeof target === "number" ? `descriptor ${target}` : target;
+}
+
+/** Whether `code` says that the path is too long where the name in its open folder is not: a place that nobody can ask. */
+export function isUnreachable(target: AttributeTarget, code: string): boolean {
+  return typeof target === "object" && code === "ENAMETOOLONG";
 }

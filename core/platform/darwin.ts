@@ -39,6 +39,9 @@ export const DARWIN_FLAGS: UnixFlags = {
   AT_FDCWD: -2,
   AT_SYMLINK_NOFOLLOW: 0x20,
   AT_REMOVEDIR: 0x80,
+  // bsd/sys/unistd.h: the other way round than elsewhere.
+  SEEK_HOLE: 3,
+  SEEK_DATA: 4,
 };
 
 const PATH_MAX = 1024;

@@ -25,6 +25,12 @@ export interface Stat {
   flags?: number | null;
 }
 
+/** A stretch of a file, in bytes: data, or a hole that takes no space and reads as zeros. */
+export interface FileRange {
+  readonly length: number;
+  readonly isData: boolean;
+}
+
 /** File type bits of `Stat.mode` (POSIX <sys/stat.h>; the values are the same on every Unix). */
 export const S_IFMT = 0o170000;
 export const S_IFSOCK = 0o140000;
@@ -106,6 +112,11 @@ export interface Files {
   write(fd: number, data: Uint8Array): void;
   seekEnd(fd: number): number;
   truncate(fd: number, size: number): void;
+  /**
+   * Data and holes from `from` to the end of the file, in order and without gaps, none of them empty; nothing from the end
+   * on. The file position stays. null where system or file system does not tell.
+   */
+  dataMap(fd: number, from: number): FileRange[] | null;
   /** fdatasync or fsync, whichever makes data and size durable. */
   sync(fd: number): void;
   /** Makes the names in a folder durable; does nothing where the system has no such thing. */

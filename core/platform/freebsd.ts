@@ -29,6 +29,9 @@ export const FREEBSD_FLAGS: UnixFlags = {
   AT_FDCWD: -100,
   AT_SYMLINK_NOFOLLOW: 0x200,
   AT_REMOVEDIR: 0x800,
+  // sys/unistd.h
+  SEEK_DATA: 3,
+  SEEK_HOLE: 4,
 };
 
 const PATH_MAX = 1024;

@@ -1,5 +1,6 @@
 /** The only room that talks to the operating system: files, processes, clock, random numbers, terminals. */
 export {
+  type FileRange,
   type Files,
   type FilesAt,
   type OpenOptions,
@@ -17,6 +18,7 @@ export {
 export { openFiles } from "./open_files.ts";
 export {
   type AclOptions,
+  type Acls,
   type AttributePlace,
   type Attributes,
   type AttributeTarget,
@@ -30,6 +32,8 @@ export {
   UF_NODUMP,
 } from "./attributes.ts";
 export { openAttributes } from "./open_attributes.ts";
+export { DarwinAttributes } from "./darwin_attributes.ts";
+export { FreebsdAttributes } from "./freebsd_attributes.ts";
 export { LinuxAttributes } from "./linux_attributes.ts";
 export type { AclNames } from "./posix_acl.ts";
 export { PortableFiles } from "./portable.ts";

@@ -245,6 +245,11 @@ export class PortableFiles implements Files {
     this.#onFd("truncate", fd, () => fs.ftruncateSync(fd, size));
   }
 
+  /** node has no lseek. */
+  dataMap(): null {
+    return null;
+  }
+
   sync(fd: number): void {
     this.#onFd("sync", fd, () => fs.fdatasyncSync(fd));
   }

@@ -1,23 +1,27 @@
 /**
  * Reads one segment file from front to back in large pieces, for everything that walks entries. In: an open file. Out: a
- * window of bytes at the current offset. The buffer is 1 MiB and grows to the largest entry (20 MiB) when one is met.
+ * window of bytes at the current offset. The buffer is at most 1 MiB and grows to the largest entry (20 MiB) when one is met.
  */
 import type { StoreFiles } from "./env.ts";
 
 const START_BYTES = 1 << 20;
+/** Enough for any header. */
+const MIN_BYTES = 64;
 
 export class SegmentCursor {
   readonly fileSize: number;
   /** Offset in the file of the first byte of {@link SegmentCursor.window}. */
   offset = 0;
   readonly #fd: number;
-  #buffer = new Uint8Array(START_BYTES);
+  #buffer: Uint8Array;
   #start = 0;
   #end = 0;
 
   constructor(private readonly files: StoreFiles, path: string) {
     this.#fd = files.open(path);
     this.fileSize = files.fstat(this.#fd).size;
+    // Most segments are small (each manifest and each commit has its own).
+    this.#buffer = new Uint8Array(Math.max(MIN_BYTES, Math.min(START_BYTES, this.fileSize)));
   }
 
   /** Makes `length` bytes readable where the file has them; returns how many are readable, maybe more than asked. */

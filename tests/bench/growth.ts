@@ -6,6 +6,7 @@
  *     --large            10^7 chunks, too (1 GB of memory for files, several for the commands)
  *     --sizes A,B        other numbers of chunks; files are as many, at most 10^6
  *     --archives N       small archives (1000)
+ *     --repeats N        further archives with the same files as the large one, as daily backups make them (0)
  *     --programs A,B     alcove (default), borg: each on its own copy
  *     --dir DIR          where the repositories lie (/dev/shm)
  *     --json FILE        writes all figures
@@ -18,7 +19,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { HashIndex } from "../../wasm/mod.ts";
 import { folderBytes } from "./data.ts";
-import { filePath } from "./growth_build.ts";
+import { filePath, type Size } from "./growth_build.ts";
 import { measure, type Measured } from "./measure.ts";
 import { allPrograms, environment, type Program } from "./programs.ts";
 
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     large: { type: "boolean", default: false },
     sizes: { type: "string" },
     archives: { type: "string", default: "1000" },
+    repeats: { type: "string", default: "0" },
     programs: { type: "string", default: "alcove" },
     dir: { type: "string", default: fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir() },
     json: { type: "string" },
@@ -78,10 +80,7 @@ const STEPS: readonly GrowthStep[] = [
   { name: "compact after that", args: ({ repository }) => ["compact", repository] },
 ];
 
-interface SizeResult {
-  chunks: number;
-  files: number;
-  archives: number;
+interface SizeResult extends Size {
   repositoryBytes: number;
   /** By program, then by step; a step that failed is absent. */
   steps: Record<string, Record<string, Measured>>;
@@ -125,22 +124,19 @@ function indexBytes(chunks: number, valueWords: number): number {
   return bytes;
 }
 
-function runSize(chunks: number, programs: readonly Program[], work: string): SizeResult {
-  const files = Math.min(chunks, MAX_FILES);
-  const archives = Number(options.archives);
-  note(`${chunks} chunks, ${files} files, ${archives} small archives:`);
+function runSize(size: Size, programs: readonly Program[], work: string): SizeResult {
+  const { chunks, files, archives, repeats } = size;
+  note(`${chunks} chunks, ${files} files, ${archives} small archives, ${repeats} repeats:`);
   const original = join(work, "repository");
   const target = join(work, "target");
   const file = join(work, "small.txt");
   fs.mkdirSync(target);
   fs.writeFileSync(file, "a small file\n");
-  const build = [BUILD, original, chunks, files, archives].map(String);
+  const build = [BUILD, original, chunks, files, archives, repeats].map(String);
   const built = spawnSync(Deno.execPath(), ["run", "-A", "--no-prompt", ...build], { stdio: "inherit" });
   if (built.status !== 0) throw new Error("Cannot build the repository");
   const result: SizeResult = {
-    chunks,
-    files,
-    archives,
+    ...size,
     repositoryBytes: folderBytes(original),
     steps: {},
     index: { store: indexBytes(chunks, 2), chunks: indexBytes(chunks, 3) },
@@ -160,13 +156,16 @@ function runSize(chunks: number, programs: readonly Program[], work: string): Si
 
 function figures(measured: Measured | undefined): string {
   if (!measured) return "failed";
-  return `${measured.wallSeconds.toFixed(2)} s ${measured.peakMegabytes.toFixed(0).padStart(5)} MB`;
+  const { wallSeconds, cpuSeconds, peakMegabytes } = measured;
+  return `${wallSeconds.toFixed(2)} s ${cpuSeconds.toFixed(2).padStart(7)} s ${
+    peakMegabytes.toFixed(0).padStart(5)
+  } MB`;
 }
 
 function growthTable(results: readonly SizeResult[]): string {
-  const width = 20;
+  const width = 30;
   const sizes = results.map(({ chunks }) => `${chunks.toExponential(0).replace("e+", "e")} chunks`);
-  const lines: string[] = [];
+  const lines = ["wall seconds, seconds of processor, peak memory", ""];
   for (const program of Object.keys(results[0]!.steps)) {
     lines.push(program.padEnd(32) + sizes.map((size) => size.padStart(width)).join(""));
     for (const { name } of STEPS) {
@@ -196,7 +195,9 @@ const results: SizeResult[] = [];
 for (const chunks of sizes) {
   const work = fs.mkdtempSync(join(options.dir, "alcove-growth-"));
   try {
-    results.push(runSize(chunks, programs, work));
+    const [archives, repeats] = [Number(options.archives), Number(options.repeats)];
+    const size = { chunks, files: Math.min(chunks, MAX_FILES), archives, repeats };
+    results.push(runSize(size, programs, work));
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }

@@ -2,10 +2,10 @@
  * Makes a repository with as many chunks and files as a large machine has, without data of that size: contents of 16
  * bytes, and items that no file stands behind, through the store and the archive writer that backups use.
  *
- *     deno run -A tests/bench/growth_build.ts REPOSITORY CHUNKS FILES ARCHIVES
+ *     deno run -A tests/bench/growth_build.ts REPOSITORY CHUNKS FILES ARCHIVES REPEATS
  *
  * A process of its own, so that its memory is not measured. First come ARCHIVES small archives, each with its commit,
- * then one archive "large" of FILES files with all the chunks. Mode "none", no compression.
+ * then one archive "large" of FILES files with all the chunks, and REPEATS more of the same, as daily backups make them. Mode "none", no compression.
  */
 import { ArchiveWriter, ChunkSink, type Item, Manifest } from "../../core/archive/mod.ts";
 import { DEFAULT_CHUNKER_PARAMS } from "../../core/chunk/mod.ts";
@@ -100,7 +100,20 @@ async function writeArchive({ store, codec, manifest }: Builder, plan: ArchivePl
   sink.dispose();
 }
 
-async function build(path: string, chunks: number, files: number, archives: number): Promise<void> {
+export interface Size {
+  chunks: number;
+  files: number;
+  /** Small ones. */
+  archives: number;
+  /** Further archives with the same files as the large one. */
+  repeats: number;
+}
+
+/** Makes the repository at `path`, where nothing may be. */
+export async function buildRepository(
+  path: string,
+  { chunks, files, archives, repeats }: Size,
+): Promise<void> {
   const store = await createRepository(testEnv(), path);
   const codec = await createCodec(plaintextMaterial(store.id), {
     nonce: null,
@@ -120,19 +133,21 @@ async function build(path: string, chunks: number, files: number, archives: numb
       contents: (chunk) => contents(1, n * SMALL_FILES / 2 + chunk),
     });
   }
-  await writeArchive(builder, {
-    name: "large",
-    files,
-    chunksPerFile: Math.max(1, Math.round(chunks / files)),
-    path: filePath,
-    contents: (chunk) => contents(2, chunk),
-  });
+  for (let n = 0; n <= repeats; n++) {
+    await writeArchive(builder, {
+      name: n === 0 ? "large" : `large-${n}`,
+      files,
+      chunksPerFile: Math.max(1, Math.round(chunks / files)),
+      path: filePath,
+      contents: (chunk) => contents(2, chunk),
+    });
+  }
   codec.dispose();
   await store.close();
 }
 
 if (import.meta.main) {
   const [path, ...numbers] = Deno.args;
-  const [chunks, files, archives] = numbers.map(Number);
-  await build(path!, chunks!, files!, archives!);
+  const [chunks, files, archives, repeats] = numbers.map(Number) as [number, number, number, number];
+  await buildRepository(path!, { chunks, files, archives, repeats });
 }

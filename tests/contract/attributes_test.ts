@@ -284,14 +284,14 @@ test("nothing leaves a descriptor open", (attributes, folder) => {
 Deno.test("NoAttributes finds nothing and says so when asked to keep something", () => {
   const attributes = new NoAttributes();
   const stat = files.lstat(".");
-  assert.equal(attributes.read(), null);
+  assert.equal(attributes.read(".", stat, { acls: byName }), null);
   assert.deepEqual(attributes.xattrs(), new Map());
-  assert.deepEqual(attributes.acl(), {});
+  assert.deepEqual(attributes.acl(".", stat, byName), {});
   assert.equal(attributes.flags(".", { ...stat, flags: UF_NODUMP }), UF_NODUMP);
   assert.equal(attributes.flags(".", withoutFlags(stat)), 0);
   attributes.setFlags();
   assert.throws(() => attributes.setXattr("."), isOsError("ENOTSUP"));
-  assert.throws(() => attributes.setAcl("."), isOsError("ENOTSUP"));
+  assert.throws(() => attributes.setAcl(".", {}, byName), isOsError("ENOTSUP"));
 });
 
 Deno.test({

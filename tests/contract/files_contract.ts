@@ -105,6 +105,57 @@ function readingAndWriting(files: Files, traits: FilesTraits): ContractCase[] {
       },
     },
     {
+      name: "dataMap() tells data and holes up to the end, or null, and leaves the position",
+      run(folder) {
+        const fd = files.open(`${folder}/a`, { write: true, read: true, create: true });
+        const map = (from: number): string | null =>
+          files.dataMap(fd, from)?.map(({ length, isData }) => `${isData ? "data" : "hole"} ${length}`)
+            .join() ?? null;
+        const known = map(0) !== null;
+        if (known) assert.equal(map(0), "");
+        // Sizes that are whole blocks of any file system.
+        const step = 1 << 20;
+        files.truncate(fd, step);
+        files.seekEnd(fd);
+        files.write(fd, new Uint8Array(step).fill(1));
+        files.truncate(fd, 3 * step + 5);
+        if (known) {
+          // A file system without holes has data alone.
+          const sparse = files.fstat(fd).blocks * 512 < 2 * step;
+          const holes = [`hole ${step}`, `data ${step}`, `hole ${step + 5}`].join();
+          assert.equal(map(0), sparse ? holes : `data ${3 * step + 5}`);
+          assert.equal(
+            map(step + 7),
+            sparse ? [`data ${step - 7}`, `hole ${step + 5}`].join() : `data ${2 * step - 2}`,
+          );
+          assert.equal(map(3 * step + 5), "");
+          assert.equal(map(9 * step), "");
+        } else assert.equal(map(9 * step), null);
+        files.close(fd);
+        files.writeFile(`${folder}/b`, text("before and after"));
+        const other = files.open(`${folder}/b`);
+        const half = new Uint8Array(7);
+        files.read(other, half);
+        files.dataMap(other, 0);
+        files.read(other, half);
+        assert.deepEqual(half, text("and aft"));
+        files.close(other);
+      },
+    },
+    {
+      name: "dataMap() of what has no positions is null",
+      run(folder) {
+        if (!traits.opensFifos) return;
+        files.mkfifo(`${folder}/f`, 0o600);
+        const fd = files.open(`${folder}/f`, { nonBlock: true });
+        assert.equal(files.dataMap(fd, 0), null);
+        files.close(fd);
+        const device = files.open("/dev/zero");
+        assert.equal(files.dataMap(device, 0), null);
+        files.close(device);
+      },
+    },
+    {
       name: "open() with append writes at the end whatever others wrote",
       run(folder) {
         const fd = files.open(`${folder}/a`, { append: true, create: true });

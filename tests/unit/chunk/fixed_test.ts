@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createChunker } from "../../../core/chunk/mod.ts";
+import { createChunker, type FileRange, Hole, type SparseFile } from "../../../core/chunk/mod.ts";
 import { borgPython, noBorgPython } from "../../fixtures/borg_python.ts";
 import { join, noise, reader } from "./_twin.ts";
 
@@ -37,6 +37,76 @@ Deno.test("FixedChunker passes errors of the file on and can be used again", () 
   assert.throws(() => [...chunker.chunk(() => assert.fail("disk"))], /disk/);
   assert.throws(() => [...chunker.chunk((into) => into.length + 1)], RangeError);
   assert.equal([...chunker.chunk(reader(noise(128)))].length, 2);
+});
+
+/** A file in memory whose holes, [length, isData] after the header, are not read. */
+function sparseReader(
+  data: Uint8Array,
+  map: readonly (readonly [number, boolean])[] | null,
+): { read: (into: Uint8Array) => number; sparse: SparseFile; asked: number[]; taken: () => number } {
+  let at = 0;
+  let taken = 0;
+  const asked: number[] = [];
+  const read = (into: Uint8Array): number => {
+    const part = data.subarray(at, at + into.length);
+    into.set(part);
+    at += part.length;
+    taken += part.length;
+    return part.length;
+  };
+  const sparse: SparseFile = {
+    ranges(from): FileRange[] | null {
+      asked.push(from);
+      return map && map.map(([length, isData]) => ({ length, isData }));
+    },
+    skip: (length) => void (at += length),
+  };
+  return { read, sparse, asked, taken: () => taken };
+}
+
+Deno.test("FixedChunker.chunk() cuts data and holes by themselves and does not read holes", () => {
+  const chunker = createChunker({ algorithm: "fixed", blockSize: 64, headerSize: 100 }, 0);
+  const data = noise(100 + 70 + 200 + 64 + 1);
+  data.fill(0, 170, 370);
+  data.fill(0, 434);
+  const map = [[70, true], [200, false], [64, true], [1, false]] as const;
+  const file = sparseReader(data, map);
+  const found: [number, boolean][] = [];
+  const copies: Uint8Array[] = [];
+  for (const chunk of chunker.chunk(file.read, file.sparse)) {
+    found.push([chunk.length, chunk instanceof Hole]);
+    copies.push(Uint8Array.from(chunk));
+  }
+  assert.deepEqual(found, [
+    [64, false],
+    [36, false],
+    [64, false],
+    [6, false],
+    [64, true],
+    [64, true],
+    [64, true],
+    [8, true],
+    [64, false],
+    [1, true],
+  ]);
+  assert.deepEqual(join(copies), data);
+  assert.deepEqual(file.asked, [100]);
+  assert.equal(file.taken(), 100 + 70 + 64);
+  // A file that ends early ends the chunks, one without a map is read as it comes.
+  const shorter = sparseReader(data.subarray(0, 150), map);
+  assert.deepEqual([...chunker.chunk(shorter.read, shorter.sparse)].map((chunk) => chunk.length), [
+    64,
+    36,
+    50,
+  ]);
+  const unknown = sparseReader(data.subarray(0, 200), null);
+  assert.deepEqual([...chunker.chunk(unknown.read, unknown.sparse)].map((chunk) => chunk.length), [
+    64,
+    36,
+    64,
+    36,
+  ]);
+  chunker.dispose();
 });
 
 Deno.test("createChunker() refuses fixed sizes that are none", () => {

@@ -11,10 +11,10 @@ import {
   SourceError,
 } from "../../../core/fs/mod.ts";
 import {
+  type Acls,
   type Attributes,
   type AttributeTarget,
   openFiles,
-  type PosixAcl,
   type ReadAttributes,
   type ReadOptions,
   S_IFDIR,
@@ -62,7 +62,7 @@ class FakeAttributes implements Attributes {
     return this.found?.xattrs ?? new Map();
   }
 
-  acl(): PosixAcl {
+  acl(): Acls {
     return this.found?.acl ?? {};
   }
 
@@ -70,7 +70,7 @@ class FakeAttributes implements Attributes {
     this.#call(`setXattr ${name}=${new TextDecoder().decode(value)}`, target);
   }
 
-  setAcl(target: AttributeTarget, acl: PosixAcl): void {
+  setAcl(target: AttributeTarget, acl: Acls): void {
     this.#call(`setAcl ${Object.keys(acl).join(" ")}`, target);
   }
 
@@ -106,6 +106,15 @@ Deno.test("extendedMeta() is null where there is nothing, and holds only what th
     xattrs: new Map<string, Uint8Array | null>([["user.a", bytes("b")], ["user.empty", null]]),
     acl_access: bytes("user::rwx"),
     acl_default: new Uint8Array(),
+  });
+  attributes.foundFlags = 0;
+  attributes.found = {
+    xattrs: new Map(),
+    acl: { extended: bytes("!#acl 1\n"), nfs4: bytes("owner@:r:-:allow") },
+  };
+  assert.deepEqual(meta(attributes), {
+    acl_extended: bytes("!#acl 1\n"),
+    acl_nfs4: bytes("owner@:r:-:allow"),
   });
 });
 
@@ -206,7 +215,7 @@ Deno.test(
 );
 
 Deno.test(
-  "Restorer gives links no ACLs, and flags to files and folders alone",
+  "Restorer gives links no POSIX ACLs, and flags to files and folders alone",
   restoring((to, attributes) => {
     to.symlink(item("link", S_IFLNK | 0o777, { ...ALL, source: "nowhere" }));
     assert.deepEqual(attributes.calls.splice(0), SET_ALL.slice(0, 2));
@@ -216,6 +225,19 @@ Deno.test(
     assert.deepEqual(attributes.calls, []);
     to.finish();
     assert.deepEqual(attributes.calls, SET_ALL);
+  }),
+);
+
+Deno.test(
+  "Restorer hands on the ACLs of every system, to links those alone that a link may have",
+  restoring((to, attributes) => {
+    const acls = { acl_extended: bytes("!#acl 1\n"), acl_nfs4: bytes("owner@:r:-:allow") };
+    restoreFile(to, "file", acls);
+    assert.deepEqual(attributes.calls.splice(0), ["setAcl extended nfs4"]);
+    restoreFile(to, "other", { ...acls, acl_access: bytes("user::rwx") });
+    assert.deepEqual(attributes.calls.splice(0), ["setAcl access extended nfs4"]);
+    to.symlink(item("link", S_IFLNK | 0o777, { ...ALL, ...acls, xattrs: new Map(), source: "nowhere" }));
+    assert.deepEqual(attributes.calls, ["setAcl extended nfs4"]);
   }),
 );
 

@@ -73,6 +73,53 @@ Deno.test(
 );
 
 Deno.test(
+  "FileReader with sparse tells of holes, skips them, and drops from the page cache up to the end",
+  inFolder((folder) => {
+    const step = 1 << 20;
+    const fd = files.open(`${folder}/a`, { write: true, create: true });
+    files.truncate(fd, step);
+    files.seekEnd(fd);
+    files.write(fd, bytes("data"));
+    files.close(fd);
+    const seen = files.lstat(`${folder}/a`);
+    const dropped: number[][] = [];
+    // What another file system would do, whatever this one's is.
+    const watched = Object.assign(Object.create(files) as typeof files, {
+      isCached: () => false,
+      dropCache: (_fd: number, offset: number, length: number) => void dropped.push([offset, length]),
+      fstat: (fd: number) => files.fstat(fd),
+      dataMap: (fd: number, from: number) => files.dataMap(fd, from),
+      pread: (fd: number, into: Uint8Array, position: number) => files.pread(fd, into, position),
+      read: (fd: number, into: Uint8Array) => files.read(fd, into),
+      open: (path: string, options: object) => files.open(path, options),
+      close: (fd: number) => files.close(fd),
+    });
+    const from = reader({ files: watched, sparse: true });
+    from.open(`${folder}/a`, seen);
+    const ranges = from.ranges(0);
+    if (ranges?.length === 2) {
+      assert.deepEqual(ranges, [{ length: step, isData: false }, { length: 4, isData: true }]);
+      from.skip(step);
+      const block = new Uint8Array(4);
+      assert.equal(from.read(block), 4);
+      assert.deepEqual(block, bytes("data"));
+      assert.deepEqual(dropped, [[step, 0]]);
+    } else console.log("not all shown: this file system does not tell of holes");
+    from.close();
+    // The next file is read from its start, and without the option nothing is told.
+    files.writeFile(`${folder}/b`, bytes("next"));
+    from.open(`${folder}/b`, files.lstat(`${folder}/b`));
+    assert.deepEqual(readAll(from), bytes("next"));
+    from.close();
+    const plain = reader();
+    plain.open(`${folder}/a`, seen);
+    assert.equal(plain.ranges(0), null);
+    assert.equal(readAll(plain, 1 << 15).length, step + 4);
+    plain.close();
+  }),
+);
+
+Deno.test(
   "FileReader warns of a file that vanished before it was opened",
   inFolder((folder) => {
     files.writeFile(`${folder}/a`, bytes("x"));

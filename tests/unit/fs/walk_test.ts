@@ -270,6 +270,42 @@ Deno.test(
   }),
 );
 
+Deno.test(
+  "Walker tells when it leaves a folder that it yielded, a marked one as excluded, and of missing roots apart",
+  inFolder((folder) => {
+    make(folder, ["a/b/x", "empty/", "marked/.nobackup", "marked/x", "out/in"]);
+    const said: string[] = [];
+    const say = (what: string) => (path: string): void => void said.push(what + path.slice(folder.length));
+    const walker = new Walker({
+      files,
+      roots: [`${folder}/none`, `${folder}/a`, `${folder}/marked`, `${folder}/out`],
+      matcher: (path) => path.endsWith("/out") ? "exclude" : "include",
+      tagsOf: (path) => tagsOf(files, path, { excludeCaches: false, ifPresent: [".nobackup"] }),
+      keepTags: true,
+      onLeave: say("leave "),
+      onExcluded: say("exclude "),
+      onError: say("error "),
+      onRootError: say("missing "),
+    });
+    for (let entry = walker.next(); entry !== null; entry = walker.next()) {
+      say(`${entry.inside ?? "file"} `)(entry.path);
+    }
+    assert.deepEqual(said, [
+      "missing /none",
+      "entered /a",
+      "entered /a/b",
+      "file /a/b/x",
+      "leave /a/b",
+      "leave /a",
+      "marked /marked",
+      "file /marked/.nobackup",
+      "exclude /marked",
+      "exclude /out",
+      "file /out/in",
+    ]);
+  }),
+);
+
 Deno.test("Walker goes through 200,000 files of one folder in a heap that could not hold their stats", () => {
   // Some 45 MB are needed; to keep each entry would take 150 MB. In memory, as making them takes longer than the walk.
   const folder = Deno.makeTempDirSync(files.exists("/dev/shm") ? { dir: "/dev/shm" } : {});

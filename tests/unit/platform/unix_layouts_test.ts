@@ -234,9 +234,11 @@ Deno.test("DARWIN_FLAGS, FREEBSD_FLAGS and LINUX_ABIS are the numbers of the hea
     flags.AT_FDCWD,
     flags.AT_SYMLINK_NOFOLLOW,
     flags.AT_REMOVEDIR,
+    flags.SEEK_DATA,
+    flags.SEEK_HOLE,
   ];
-  assert.deepEqual(system(DARWIN_FLAGS), [0x100000, 0x1000000, 0x20000, -2, 0x20, 0x80]);
-  assert.deepEqual(system(FREEBSD_FLAGS), [0x20000, 0x100000, 0x8000, -100, 0x200, 0x800]);
+  assert.deepEqual(system(DARWIN_FLAGS), [0x100000, 0x1000000, 0x20000, -2, 0x20, 0x80, 4, 3]);
+  assert.deepEqual(system(FREEBSD_FLAGS), [0x20000, 0x100000, 0x8000, -100, 0x200, 0x800, 3, 4]);
 });
 
 Deno.test("darwinNames() asks for 64-bit inode numbers where there are others", () => {

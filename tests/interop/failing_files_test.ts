@@ -1,0 +1,295 @@
+/** Files that change or fail while they are read, and destinations that fail: what is told, kept and returned. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { borgTest, type Ran, run } from "../fixtures/borg.ts";
+import { type Workplace, workplace } from "../fixtures/alcove.ts";
+import { pseudoRandom } from "../fixtures/tree.ts";
+
+const MODERN = { BORG_EXIT_CODES: "modern" };
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+const ALCOVE = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", MAIN];
+
+function hasStrace(): boolean {
+  try {
+    return run("strace", ["-V"]).code === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs a program while strace lets system calls on `path` fail as told. */
+function withFaults(
+  place: Workplace,
+  command: readonly string[],
+  faults: { path: string; inject: string; cwd?: string; modern?: boolean },
+): Ran {
+  const calls = faults.inject.slice(0, faults.inject.indexOf(":"));
+  const options = ["-f", "-qq", "-o", "/dev/null", "-P", faults.path];
+  return run("strace", [...options, "-e", `trace=${calls}`, "-e", `inject=${faults.inject}`, ...command], {
+    cwd: faults.cwd ?? place.path,
+    env: { ...place.env, ...(faults.modern ? MODERN : {}) },
+  });
+}
+
+/** Runs `body` while a shell does something to a file over and over. */
+async function meanwhile(place: Workplace, script: string, body: () => Promise<void>): Promise<void> {
+  const child = new Deno.Command("sh", {
+    args: ["-c", `while :; do ${script}; done`],
+    cwd: place.path,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    await body();
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+  }
+}
+
+/** Like the workplace's own, but this process goes on (and so does what it started). */
+async function create(command: readonly string[], place: Workplace, args: readonly string[]): Promise<Ran> {
+  const { code, stdout, stderr } = await new Deno.Command(command[0]!, {
+    args: [...command.slice(1), "create", "--list", ...args],
+    cwd: place.path,
+    env: place.env,
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+borgTest(
+  "a file that changes while it is read is kept as it was read, told of as C, and read again",
+  async () => {
+    using place = workplace();
+    place.alcove(["init", "-e", "none", "repo"]);
+    fs.mkdirSync(join(place.path, "src"));
+    const file = join(place.path, "src/growing");
+    const head = pseudoRandom("growing", 40_000_000);
+    fs.writeFileSync(file, head);
+    await meanwhile(place, "printf x >> src/growing", async () => {
+      const theirs = await create(["borg"], place, ["repo::borg", "src"]);
+      assert.equal(theirs.code, 1);
+      assert.match(theirs.stderr, /^A src\/growing\nsrc\/growing: .*changed.*\nC src\/growing\nd src\n$/);
+      const ours = await create(ALCOVE, place, ["repo::alcove", "src"]);
+      assert.equal(ours.code, 1);
+      assert.match(ours.stderr, /^A src\/growing\nsrc\/growing: .*changed.*\nC src\/growing\nd src\n$/);
+      const unheeded = await create(ALCOVE, place, ["--files-changed", "disabled", "repo::unheeded", "src"]);
+      assert.deepEqual([unheeded.code, unheeded.stderr], [0, "A src/growing\nd src\n"]);
+    });
+    // A complete file: what was there when it was opened, and perhaps some of what came later.
+    fs.mkdirSync(join(place.path, "out"));
+    place.borg(["extract", "../repo::alcove"], { cwd: join(place.path, "out") });
+    const kept = fs.readFileSync(join(place.path, "out/src/growing"));
+    assert.ok(kept.length >= head.length && kept.length < fs.statSync(file).size);
+    assert.ok(kept.subarray(0, head.length).equals(head));
+    assert.match(kept.subarray(head.length).toString(), /^x*$/);
+    // It is not among the files that are known to be unchanged, although it is at rest now.
+    fs.rmSync(join(place.path, "home/.cache"), { recursive: true });
+    await meanwhile(place, "printf x >> src/growing", async () => {
+      assert.match((await create(ALCOVE, place, ["repo::again", "src"])).stderr, /^C /m);
+    });
+    fs.writeFileSync(join(place.path, "src/newer"), "");
+    assert.match(place.alcove(["create", "--list", "repo::rest", "src"]).stderr, /^A src\/growing$/m);
+    assert.match(place.alcove(["create", "--list", "repo::known", "src"]).stderr, /^U src\/growing$/m);
+    place.borg(["check", "--verify-data", "repo"]);
+  },
+);
+
+Deno.test("by --files-changed mtime a file that got but another mode did not change", async () => {
+  using place = workplace();
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  fs.writeFileSync(join(place.path, "src/file"), pseudoRandom("mode", 40_000_000));
+  await meanwhile(place, "chmod 600 src/file; chmod 644 src/file", async () => {
+    const byCtime = await create(ALCOVE, place, ["repo::a", "src"]);
+    assert.equal(byCtime.code, 1, byCtime.stderr);
+    assert.match(byCtime.stderr, /^C src\/file$/m);
+    const byMtime = await create(ALCOVE, place, ["--files-changed", "mtime", "repo::b", "src"]);
+    assert.deepEqual([byMtime.code, byMtime.stderr], [0, "A src/file\nd src\n"]);
+  });
+});
+
+borgTest("one failed read costs the file, as it does with borg 1.x: no second try", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  const path = join(place.path, "src/bad");
+  fs.writeFileSync(path, "bad");
+  fs.writeFileSync(join(place.path, "src/good"), "good");
+  const faults = { path, inject: "read,pread64,preadv:error=EIO:when=1" };
+  const theirs = withFaults(place, ["borg", "create", "--list", "repo::b", "src"], faults);
+  const ours = withFaults(place, [...ALCOVE, "create", "--list", "repo::a", "src"], faults);
+  const letters = (text: string): string[] => text.split("\n").filter((line) => /^. src/.test(line));
+  assert.deepEqual([theirs.code, ours.code], [1, 1]);
+  assert.deepEqual(letters(ours.stderr), ["A src/bad", "E src/bad", "A src/good", "d src"]);
+  assert.deepEqual(letters(theirs.stderr), letters(ours.stderr));
+  assert.equal(place.borg(["list", "--short", "repo::a"]).stdout, "src\nsrc/good\n");
+});
+
+Deno.test("a file that cannot be opened, or whose attributes cannot be listed, is left out with its own exit code", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  fs.writeFileSync(join(place.path, "src/good"), "good");
+  let n = 0;
+  const fails = (path: string, inject: string, code: number): void => {
+    fs.writeFileSync(join(place.path, "src/bad"), `bad ${++n}`);
+    const command = [...ALCOVE, "create", "--list", `repo::${n}`, "src"];
+    const ran = withFaults(place, command, { path, inject, modern: true });
+    assert.equal(ran.code, code, `${inject}: ${ran.stderr}`);
+    assert.match(ran.stderr, /^src\/bad: .*\nE src\/bad$/m);
+    assert.equal(place.alcove(["list", "--short", `repo::${n}`]).stdout, "src\nsrc/good\n");
+  };
+  // An open by name in its folder, the others by descriptor.
+  fails("bad", "openat:error=EIO", 106);
+  fails("bad", "openat:error=EACCES", 105);
+  fails("bad", "openat:error=ENOENT", 107);
+  fails("bad", "openat:error=ENXIO", 104);
+  fails(join(place.path, "src/bad"), "flistxattr:error=EIO", 106);
+  fails(join(place.path, "src/bad"), "read:error=ESTALE", 104);
+  place.alcove(["check", "--verify-data", "repo"]);
+});
+
+/** One backup in which something takes a file's place after the walk saw the file; answers what was told of it. */
+async function exchanged(place: Workplace, archive: string, exchange: () => void): Promise<Ran> {
+  // The open waits for longer than it takes to see the line of the file before and to exchange this one.
+  const faults = ["-P", "victim", "-e", "trace=openat", "-e", "inject=openat:delay_enter=3000000"];
+  const child = new Deno.Command("strace", {
+    args: [
+      "-f",
+      "-qq",
+      "-o",
+      "/dev/null",
+      ...faults,
+      ...ALCOVE,
+      "create",
+      "--list",
+      `repo::${archive}`,
+      "src",
+    ],
+    cwd: place.path,
+    env: { ...place.env, ...MODERN },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  let stderr = "";
+  let done = false;
+  for await (const bytes of child.stderr) {
+    stderr += new TextDecoder().decode(bytes);
+    if (done || !stderr.includes("A src/first")) continue;
+    done = true;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    exchange();
+  }
+  return { code: (await child.status).code, stdout: "", stderr };
+}
+
+Deno.test("what took a file's place after the walk saw it is left out, and a FIFO there blocks nothing", async () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  place.alcove(["init", "-e", "none", "repo"]);
+  const victim = join(place.path, "src/victim");
+  fs.mkdirSync(join(place.path, "src"));
+  const exchanges: [string, RegExp][] = [
+    [`rm src/victim; mkfifo src/victim`, /^src\/victim: its type changed.*$/m],
+    [`rm src/victim; ln -s first src/victim`, /^src\/victim: open: .*symbolic link.*$/m],
+    [`echo other > src/other; mv src/other src/victim`, /^src\/victim: another file took its place.*$/m],
+  ];
+  for (const [i, [script, words]] of exchanges.entries()) {
+    fs.rmSync(victim, { force: true });
+    fs.writeFileSync(join(place.path, "src/first"), `first ${i}`);
+    fs.writeFileSync(victim, "victim");
+    const ran = await exchanged(place, `a${i}`, () => run("sh", ["-c", script], { cwd: place.path }));
+    assert.match(ran.stderr, words);
+    assert.match(ran.stderr, /^E src\/victim$/m);
+    assert.ok([103, 104].includes(ran.code), `${ran.code}`);
+    assert.equal(place.alcove(["list", "--short", `repo::a${i}`]).stdout, "src\nsrc/first\n");
+  }
+  place.alcove(["check", "--verify-data", "repo"]);
+});
+
+Deno.test("standard input that cannot be read costs that file alone", () => {
+  using place = workplace();
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  fs.writeFileSync(join(place.path, "src/good"), "good");
+  const script = `"$@" create --list repo::a - src < src`;
+  const ran = run("sh", ["-c", script, "sh", ...ALCOVE], {
+    cwd: place.path,
+    env: { ...place.env, ...MODERN },
+  });
+  assert.equal(ran.code, 104, ran.stderr);
+  assert.match(ran.stderr, /^i stdin\nstdin: read: .*directory\nE stdin\nA src\/good\nd src\n$/);
+  assert.equal(place.alcove(["list", "--short", "repo::a"]).stdout, "src\nsrc/good\n");
+});
+
+Deno.test("an attribute that the destination does not take is a warning, and all else is restored", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  const file = join(place.path, "src/file");
+  fs.writeFileSync(file, "contents", { mode: 0o640 });
+  let set;
+  try {
+    set = run("setfattr", ["-n", "user.large", "-v", "v".repeat(2000), file]);
+  } catch {
+    return console.log("skipped: setfattr is not installed");
+  }
+  if (set.code !== 0) return console.log("skipped: no extended attributes on this file system");
+  fs.utimesSync(file, 1e9, 1e9);
+  place.alcove(["create", "repo::a", "src"]);
+  for (const error of ["ENOSPC", "E2BIG", "EOPNOTSUPP", "EPERM"]) {
+    const cwd = join(place.path, error);
+    fs.mkdirSync(cwd);
+    const ran = withFaults(place, [...ALCOVE, "extract", "../repo::a"], {
+      path: join(cwd, "src/file"),
+      inject: `fsetxattr,setxattr,lsetxattr:error=${error}`,
+      cwd,
+    });
+    assert.equal(ran.code, 1, `${error}: ${ran.stderr}`);
+    assert.equal(ran.stderr.trim().split("\n").length, 1, ran.stderr);
+    assert.match(ran.stderr, /src\/file: .*user\.large/);
+    const { mode, mtimeMs } = fs.statSync(join(cwd, "src/file"));
+    assert.deepEqual([mode & 0o777, mtimeMs], [0o640, 1e12]);
+    assert.equal(fs.readFileSync(join(cwd, "src/file"), "utf8"), "contents");
+  }
+});
+
+Deno.test("a full destination costs the files that do not fit, each told of, and leaves complete ones alone", () => {
+  if (process.getuid?.() !== 0) return console.log("skipped: only root can mount a small file system");
+  using place = workplace();
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  for (const name of ["a", "b", "c"]) {
+    fs.writeFileSync(join(place.path, "src", name), pseudoRandom(name, 400_000));
+  }
+  place.alcove(["create", "repo::a", "src"]);
+  fs.mkdirSync(join(place.path, "small"));
+  if (run("mount", ["-t", "tmpfs", "-o", "size=1m", "none", join(place.path, "small")]).code !== 0) {
+    return console.log("skipped: cannot mount a small file system here");
+  }
+  try {
+    const cwd = join(place.path, "small");
+    const ran = place.alcove(["extract", "../repo::a"], { cwd, code: 104, env: MODERN });
+    const failed = /^src\/([abc]): write: no space left on device\n$/.exec(ran.stderr)?.[1];
+    assert.ok(failed, ran.stderr);
+    for (const name of ["a", "b", "c"].filter((name) => name !== failed)) {
+      assert.deepEqual(
+        fs.readFileSync(join(cwd, "src", name)),
+        fs.readFileSync(join(place.path, "src", name)),
+      );
+    }
+    place.alcove(["extract", "../repo::a"], { cwd, code: 1 });
+  } finally {
+    run("umount", ["-l", join(place.path, "small")]);
+  }
+});
