@@ -20,7 +20,7 @@ const { ArgumentParser } = argparse as unknown as { ArgumentParser: new (options
 
 /** What argv asks for before any command's own options are looked at. */
 export interface Invocation {
-  /** Name of the command as typed, null where there is none. */
+  /** Name of the command as typed, "benchmark cpu" for one of a family, null where there is none. */
   command: string | null;
   /** Arguments for the command's parser; common options that stood before the command come first. */
   rest: string[];
@@ -69,8 +69,20 @@ function optionsFirst(args: readonly string[], options: readonly OptionSpec[]): 
   return rest.length > 0 ? [...flags, "--", ...rest] : flags;
 }
 
-/** Finds the command among `argv`: the first word that is no option and no value of a common option. */
-export function findCommand(argv: readonly string[]): Invocation {
+/**
+ * Finds the command among `argv`: the first word that is no option and no value of a common option, and where `names` knows
+ * a family of that name, the next such word with it, if it is one of them.
+ */
+export function findCommand(argv: readonly string[], names: readonly string[] = []): Invocation {
+  const first = findWord(argv);
+  if (!names.some((name) => name.startsWith(`${first.command} `))) return first;
+  const second = findWord(first.rest);
+  const name = `${first.command} ${second.command}`;
+  const flags = { help: first.help || second.help, version: first.version || second.version };
+  return names.includes(name) ? { command: name, rest: second.rest, ...flags } : { ...first, ...flags };
+}
+
+function findWord(argv: readonly string[]): Invocation {
   const before: string[] = [];
   let help = false;
   let version = false;

@@ -37,4 +37,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "remove the locks of a repository",
     load: () => import("./cmd_break_lock.ts"),
   },
+  {
+    name: "benchmark cpu",
+    summary: "measure how fast this machine chunks, hashes, encrypts and compresses",
+    load: () => import("./cmd_benchmark_cpu.ts"),
+  },
 ];

@@ -70,6 +70,15 @@ export function commandHelp(spec: CommandSpec): string {
   return `${parts.join("\n\n")}\n`;
 }
 
+/** The page of a family of commands. */
+export function familyHelp(family: string, commands: readonly { name: string; summary: string }[]): string {
+  return `usage: alcove ${family} COMMAND [options] [arguments]
+
+commands:
+${commands.map(({ name, summary }) => entry(name, summary)).join("\n")}
+`;
+}
+
 /** The page of the program: what it is, the commands, how to go on. */
 export function mainHelp(commands: readonly { name: string; summary: string }[]): string {
   return `usage: alcove [common options] COMMAND [options] [arguments]

@@ -3,7 +3,7 @@
  * table error -> exit code is here (legacy: 0, 1, 2; BORG_EXIT_CODES=modern: the error's own).
  */
 import process from "node:process";
-import { AppError, OsError } from "../core/errors.ts";
+import { AppError, OsError, UsageError } from "../core/errors.ts";
 import {
   Host,
   isTerminal,
@@ -22,7 +22,7 @@ import { findCommand, nearest, parseCommandArgs } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
 import type { CommonValues } from "./common_options.ts";
 import type { CommandContext } from "./context.ts";
-import { commandHelp, mainHelp } from "./help.ts";
+import { commandHelp, familyHelp, mainHelp } from "./help.ts";
 import { JsonReporter } from "./report_json.ts";
 import type { CliReporter, ReporterOptions } from "./report_base.ts";
 import { TextReporter } from "./report_text.ts";
@@ -49,7 +49,7 @@ const printError = (text: string): void => {
 
 /** Runs the command line; answers the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
-  const invocation = findCommand(argv);
+  const invocation = findCommand(argv, COMMANDS.map((command) => command.name));
   if (invocation.version) {
     print(`${versionLine("alcove")}\n`);
     return 0;
@@ -61,6 +61,15 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) {
+    const family = COMMANDS.filter((command) => command.name.startsWith(`${name} `));
+    if (family.length > 0 && invocation.help) {
+      print(familyHelp(name, family));
+      return 0;
+    }
+    if (family.length > 0) {
+      const names = family.map((command) => command.name.slice(name.length + 1)).join(", ");
+      throw new UsageError("CommandError", [`alcove ${name}: name what to do: ${names}`]);
+    }
     const near = nearest(name, COMMANDS.map((command) => command.name));
     const hint = near ? `, did you mean ${near}?` : "; alcove --help lists the commands";
     throw new AppError("CommandError", [`alcove: there is no command '${name}'${hint}`]);

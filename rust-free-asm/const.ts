@@ -84,3 +84,10 @@ export const XXH64_STATE_BYTES = 80;
 export const BLAKE2B_COUNTER = 64;
 export const BLAKE2B_STATE_BYTES = 72;
 export const BLAKE2B_BLOCK_BYTES = 128;
+
+/** The LZ4 encoder's table of positions: 8192 * u32 at a fixed address. */
+export const LZ4_TABLE = 4096;
+/** The first address that a host may use. */
+export const LZ4_FREE = 36864;
+/** Room that must follow input and output. */
+export const LZ4_SLACK = 64;

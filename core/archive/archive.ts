@@ -5,7 +5,7 @@ import type { ChunkId } from "../bytes/mod.ts";
 import { ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, decodeArchiveMeta } from "./archive_meta.ts";
 import type { Item } from "./item.ts";
-import { readItems } from "./items_reader.ts";
+import { type ItemStream, readItems, streamItems } from "./items_reader.ts";
 import type { Manifest } from "./manifest.ts";
 
 export class Archive {
@@ -49,5 +49,13 @@ export class Archive {
     for await (const batch of readItems(this.store, this.codec, this.meta.items)) {
       yield options.parts ? batch : batch.filter((item) => item.part === undefined);
     }
+  }
+
+  /**
+   * The stream of items after each chunk, for readers that take all complete ones out of it at once and keep nothing of
+   * them. Parts that checkpoints left are among them.
+   */
+  stream(): AsyncGenerator<ItemStream> {
+    return streamItems(this.store, this.codec, this.meta.items, { reuse: true });
   }
 }

@@ -6,12 +6,12 @@
 import type { ChunksIndex, ChunksIndexCache } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreReader } from "../store/mod.ts";
-import { type ChunkId, hexOfId } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId, hexOfId, ID_LENGTH } from "../bytes/mod.ts";
 import type { Archive } from "./archive.ts";
 import { Archive as ArchiveClass } from "./archive.ts";
 import type { ArchiveInfo, Manifest } from "./manifest.ts";
-import { ObjectStream } from "./items_reader.ts";
-import { decodeItem } from "./item.ts";
+import { FIELD, ItemView } from "./item_view.ts";
+import { streamItems } from "./items_reader.ts";
 
 export interface ChunkListContext {
   store: StoreReader;
@@ -38,22 +38,33 @@ export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo
 async function readChunks(context: ChunkListContext, archive: Archive): Promise<ChunksIndex> {
   const index = context.newIndex();
   index.add(archive.id, archive.metaSize.size, archive.metaSize.csize);
-  const stream = new ObjectStream();
-  const ids = archive.meta.items;
-  let n = 0;
-  for await (const stored of context.store.getMany(ids)) {
-    const id = ids[n++]!;
-    const plain = await context.codec.openView(id, stored);
-    index.add(id, plain.length, stored.length);
-    for (const object of stream.push(plain)) {
-      if (!(object instanceof Map)) continue;
-      const item = decodeItem(object);
+  const stream = streamItems(context.store, context.codec, archive.meta.items, {
+    reuse: true,
+    onChunk: (id, size, csize) => index.add(id, size, csize),
+  });
+  for await (const items of stream) {
+    for (let item = items.next(); item !== null; item = items.next()) {
       // Where check replaced chunks, the true ones are still claimed: they may come back and heal the file.
+      if (item instanceof ItemView) {
+        addChunks(index, item, FIELD.chunks);
+        addChunks(index, item, FIELD.chunks_healthy);
+        continue;
+      }
       for (const chunk of item.chunks ?? []) index.add(chunk.id, chunk.size, chunk.csize);
       for (const chunk of item.chunks_healthy ?? []) index.add(chunk.id, chunk.size, chunk.csize);
     }
   }
   return index;
+}
+
+const packedId = asChunkId(new Uint8Array(ID_LENGTH));
+
+function addChunks(index: ChunksIndex, view: ItemView, field: number): void {
+  for (let count = view.openChunks(field); count > 0; count--) {
+    view.nextChunk();
+    view.copyId(packedId);
+    index.add(packedId, view.chunkSize, view.chunkCsize);
+  }
 }
 
 /** Reference counts over all archives of the manifest but `except`. */

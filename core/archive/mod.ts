@@ -9,6 +9,7 @@ export { Backup, Interrupted, type PipeEntry, type Source } from "./create.ts";
 export { type DeletePlan, planDelete, runDelete } from "./delete_archives.ts";
 export { Extraction, extractionSize, fetchContents, type Target } from "./extract.ts";
 export { type ChunkEntry, type Item, itemSize } from "./item.ts";
+export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
 export { Stats } from "./stats.ts";
 export { formatTimestamp, parseTimestamp } from "./timestamp.ts";

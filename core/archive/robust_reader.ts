@@ -11,15 +11,20 @@ import {
   type Unpacked,
   type UnpackedMap,
 } from "../bytes/mod.ts";
-import { decodeItem, type Item } from "./item.ts";
+import { decodeItem, type Item, ITEM_KEYS } from "./item.ts";
+import { CUT_OFF, FIELD, ItemView } from "./item_view.ts";
+import { PieceBuffer } from "./items_reader.ts";
 
 /** A piece of the stream: the plain bytes of a chunk, or null where it cannot be had. */
 export type Piece = Uint8Array | null;
 
 export class RobustItemReader {
-  #rest: Uint8Array = new Uint8Array(0);
+  #buffer = new PieceBuffer(true);
+  readonly #view = new ItemView();
   #lost = false;
   readonly #firstKeys: readonly Uint8Array[];
+  /** Numbers of the keys that we know and the manifest does not. */
+  readonly #foreign: readonly number[];
 
   /**
    * `itemKeys`: every key an item may have. `report` is told what is wrong, once for each piece or item.
@@ -32,30 +37,39 @@ export class RobustItemReader {
       const text = encodeText(key);
       return concatBytes(Uint8Array.of(0xa0 | text.length), text);
     });
+    this.#foreign = ITEM_KEYS.filter((key) => !itemKeys.has(key)).map((key) => FIELD[key]);
   }
 
-  /** Items that are complete after `piece`. */
-  push(piece: Piece): Item[] {
+  /**
+   * Items that are complete after `piece`; their ids and attributes are valid until the next call. Those that `done` says
+   * true of are left out: looking at a view costs much less than making an object.
+   */
+  push(piece: Piece, done: (view: ItemView) => boolean = () => false): Item[] {
     if (piece === null) {
-      this.#rest = new Uint8Array(0);
+      this.#buffer = new PieceBuffer(true);
       this.#lost = true;
       return [];
     }
-    // One copy for all: the items are views of it.
-    const buffer = concatBytes(this.#rest, piece);
-    const reader = new MsgpackReader(buffer, true);
+    const buffer = this.#buffer;
+    buffer.push(piece);
+    const bytes = buffer.rest;
+    const reader = new MsgpackReader(bytes, true);
     const items: Item[] = [];
-    let at = 0;
-    while (at < buffer.length) {
+    while (buffer.position < buffer.limit) {
       if (this.#lost) {
-        at = this.#findItem(buffer, at);
-        if (at < 0) {
-          this.#rest = buffer;
-          return items;
-        }
+        const at = this.#findItem(bytes, buffer.position);
+        if (at < 0) break;
+        buffer.position = at;
         this.#lost = false;
       }
-      reader.position = at;
+      const end = this.#view.read(buffer.bytes, buffer.position, buffer.limit);
+      if (end === CUT_OFF) break;
+      if (end >= 0 && !this.#foreign.some((field) => this.#view.has(field))) {
+        buffer.position = end;
+        if (!done(this.#view)) items.push(this.#view.item());
+        continue;
+      }
+      reader.position = buffer.position;
       let object: Unpacked;
       try {
         object = reader.read();
@@ -64,20 +78,21 @@ export class RobustItemReader {
         if (!(error instanceof MsgpackError)) throw error;
         this.report("item metadata cannot be decoded, looking for the next item");
         this.#lost = true;
-        at++;
+        buffer.position++;
         continue;
       }
-      at = reader.position;
+      buffer.position = reader.position;
       const item = this.#valid(object);
       if (item) items.push(item);
     }
-    this.#rest = buffer.slice(at);
     return items;
   }
 
   /** Bytes left over at the end of the stream are an item cut short. */
   end(): void {
-    if (this.#rest.length > 0 && !this.#lost) this.report("the item metadata ends within an item");
+    if (this.#buffer.position < this.#buffer.limit && !this.#lost) {
+      this.report("the item metadata ends within an item");
+    }
   }
 
   /** Offset of the first position from `from` on where a whole valid item stands, or -1. */

@@ -70,6 +70,15 @@ export class ChunksIndex {
     if (this.#table.value(slot, CSIZE) === 0) this.#table.setValue(slot, CSIZE, csize);
   }
 
+  /** Adds a reference to a chunk that is in the index; false, and nothing done, where it is not. */
+  reference(id: ChunkId): boolean {
+    const slot = this.#table.find(id);
+    if (slot < 0) return false;
+    const sum = this.#table.value(slot, REFCOUNT) + 1;
+    if (sum <= MAX_REFCOUNT) this.#table.setValue(slot, REFCOUNT, sum);
+    return true;
+  }
+
   remove(id: ChunkId): boolean {
     return this.#table.remove(id);
   }

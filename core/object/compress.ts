@@ -9,11 +9,12 @@
  * Data that does not shrink is stored as `none`. `auto` is never stored.
  */
 import { deflateSync, inflateSync } from "node:zlib";
+import { decodeLz4, encodeLz4, lz4Bound } from "../../wasm/mod.ts";
 import type { Accel, Lz4Block } from "../crypto/mod.ts";
 import { plainBytes } from "../bytes/mod.ts";
 import { IntegrityError } from "../errors.ts";
 import type { Compression } from "./compression_spec.ts";
-import { decodeLz4Block, encodeLz4Block, lz4Bound, lz4PlainSize } from "./_lz4_block.ts";
+import { lz4PlainSize } from "./_lz4_block.ts";
 import { lzmaCompress, lzmaDecompress } from "./_lzma.ts";
 import { paddingSize } from "./_obfuscate.ts";
 import { zstdBound, zstdCompress, zstdDecompress, zstdPlainSize } from "./_zstd.ts";
@@ -41,7 +42,7 @@ const MAX_OBFUSCATION = 2;
 /** What a chunk of the default chunker needs and a little more: allocated once. */
 const USUAL_PLAIN_SIZE = Math.floor(1.1 * 2 ** 23);
 
-const portableLz4: Lz4Block = { compress: encodeLz4Block, decompress: decodeLz4Block };
+const portableLz4: Lz4Block = { compress: encodeLz4, decompress: decodeLz4 };
 
 function broken(what: string, options?: ErrorOptions): IntegrityError {
   return new IntegrityError("DecompressionError", [what], options);

@@ -72,6 +72,8 @@ function makeSources(work: string): Sources {
     if (source === "random") makeRandomFile(join(path, "random.bin"), megabytes);
     else {
       const tree = copyTree(TREE_SOURCES, path, files);
+      // The rows' names tell the number.
+      if (tree.files < files) throw new Error(`This machine has but ${tree.files} files, use --files`);
       note(`tree: ${tree.files} files, ${(tree.bytes / 1e6).toFixed(0)} MB`);
     }
     return path;

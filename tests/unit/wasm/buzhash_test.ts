@@ -18,26 +18,21 @@ function twin(data: Uint8Array, { minExp, maskBits, windowSize, seed }: Choice):
   return chunkLengthsTwin(data, { algorithm: "buzhash", minExp, maxExp: 30, maskBits, windowSize }, seed);
 }
 
-function scannerFor({ minExp, maskBits, windowSize, seed }: Choice, data: Uint8Array): BuzhashScanner {
-  const scanner = new BuzhashScanner({
-    seed,
-    minSize: 2 ** minExp,
-    maskBits,
-    windowSize,
-    bufferBytes: data.length,
-  });
-  scanner.buffer.set(data);
-  return scanner;
+function scannerFor({ minExp, maskBits, windowSize, seed }: Choice, bufferBytes: number): BuzhashScanner {
+  return new BuzhashScanner({ seed, minSize: 2 ** minExp, maskBits, windowSize, bufferBytes });
 }
 
-/** Lengths that the kernel finds when it sees `pieces` more bytes each time. */
-function scanAll(scanner: BuzhashScanner, size: number, pieces: readonly number[]): number[] {
+/** Lengths that the kernel finds when it gets `pieces` more bytes each time; what it did not get yet is something else. */
+function scanAll(scanner: BuzhashScanner, data: Uint8Array, pieces: readonly number[]): number[] {
   const lengths: number[] = [];
+  scanner.buffer.fill(0x55);
   let [start, seen, turn] = [0, 0, 0];
-  while (start < size) {
-    seen = Math.min(size, seen + pieces[turn++ % pieces.length]!);
+  while (start < data.length) {
+    const next = Math.min(data.length, seen + pieces[turn++ % pieces.length]!);
+    scanner.buffer.set(data.subarray(seen, next), seen);
+    seen = next;
     for (;;) {
-      const length = seen > start ? scanner.scan(start, seen - start, seen === size) : 0;
+      const length = seen > start ? scanner.scan(start, seen - start, seen === data.length) : 0;
       if (length === 0) break;
       lengths.push(length);
       start += length;
@@ -52,12 +47,12 @@ Deno.test("BuzhashScanner.scan() cuts as its twin does around the windows that t
     const maskBits = Math.ceil(Math.log2(4 * windowSize + 1));
     for (const seed of [0, 0xdeadbeef]) {
       const choice = { minExp: 6, maskBits, windowSize, seed };
-      const scanner = scannerFor(choice, data);
+      const scanner = scannerFor(choice, data.length);
       const expected = twin(data, choice);
       assert.ok(expected.length > 4);
       for (const pieces of [[data.length], [65_536], [20_000, 1, 70_001, 513]]) {
         assert.deepEqual(
-          scanAll(scanner, data.length, pieces),
+          scanAll(scanner, data, pieces),
           expected,
           JSON.stringify({ ...choice, pieces }),
         );
@@ -73,11 +68,20 @@ Deno.test("BuzhashScanner.scan() finds a cut at every place of a block, and in t
   const data = noise(40_000, 77);
   const first = twin(data, choice)[0]!;
   assert.ok(first > 4 * BUZHASH_BLOCK, "the data must have room before the first cut");
-  const scanner = scannerFor(choice, data);
+  const scanner = scannerFor(choice, data.length);
+  scanner.buffer.set(data);
   const seen = new Set<number>();
   for (let start = 0; start < 2 * BUZHASH_BLOCK; start++) {
     assert.equal(scanner.scan(start, data.length - start, true), first - start);
     seen.add((first - start) % BUZHASH_BLOCK);
+    // What came before was a little short of the cut's window, and other bytes stood behind it.
+    for (const missing of [1, 2, 3, 200]) {
+      const short = first - start + choice.windowSize - missing;
+      scanner.buffer.fill(0x55, start + short, start + short + missing);
+      assert.equal(scanner.scan(start, short, false), 0);
+      scanner.buffer.set(data.subarray(start + short, start + short + missing), start + short);
+      assert.equal(scanner.scan(start, data.length - start, true), first - start, `${missing} at ${start}`);
+    }
     // The cut is the last candidate there is, then one byte too late to be one.
     assert.equal(scanner.scan(start, first - start + choice.windowSize + 1, true), first - start);
     assert.equal(
@@ -93,9 +97,9 @@ Deno.test("BuzhashScanner.scan() cuts the same wherever the data are shown to it
   const data = noise(24_000, 3);
   const expected = twin(data, choice);
   assert.ok(expected.length > 2);
-  const scanner = scannerFor(choice, data);
+  const scanner = scannerFor(choice, data.length);
   for (let at = 1; at < data.length; at += 7) {
-    assert.deepEqual(scanAll(scanner, data.length, [at, data.length]), expected, `split at ${at}`);
+    assert.deepEqual(scanAll(scanner, data, [at, data.length]), expected, `split at ${at}`);
   }
 });
 
@@ -117,8 +121,8 @@ Deno.test("BuzhashScanner.scan() cuts as its twin does for windows, masks, seeds
         const data = pool.slice(offset, offset + size);
         // Long runs of one value: hashes that repeat, and fit for good or never.
         for (const zero of zeros) data.fill(0, zero, zero + 9000);
-        const scanner = scannerFor(choice, data);
-        assert.deepEqual(scanAll(scanner, data.length, pieces), twin(data, choice));
+        const scanner = scannerFor(choice, data.length);
+        assert.deepEqual(scanAll(scanner, data, pieces), twin(data, choice));
         scanner.dispose();
       },
     ),
