@@ -22,7 +22,7 @@ export {
   type NonceSource,
   type RepositoryNonces,
 } from "./nonce.ts";
-export { deriveKey, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
+export { deriveKey, deriveKeyAside, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
 export {
   decodeKeyBlob,
   decodeKeyFile,
