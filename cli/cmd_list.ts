@@ -119,6 +119,7 @@ async function listArchive(
   );
   if (format.needsCounts) format.counts = await allChunks(session.chunkLists(), new Set());
   const matcher = buildMatcher(context, values, values.paths);
+  const { needsContents } = format;
   const all = values.paths.length === 0 && matcher.empty;
   const lines = new ItemLines(format, values.json_lines);
   const out = new LineBuffer(context.printBytes);
@@ -126,7 +127,7 @@ async function listArchive(
     for (let item = items.next(); item !== null; item = items.next()) {
       if (isPart(item) && !context.common.consider_part_files) continue;
       if (!all && matcher.match(pathOf(item)) !== "include") continue;
-      if (format.needsContents) await prepareContents(format, archive, itemOf(item));
+      if (needsContents) await prepareContents(format, archive, itemOf(item));
       lines.append(item, out);
     }
   }

@@ -4,7 +4,7 @@
  * form is borg's hash index with 12-byte values, kept per archive in the cache directory.
  */
 import { HashIndex } from "../../wasm/mod.ts";
-import type { ChunkId } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId, ID_LENGTH } from "../bytes/mod.ts";
 
 const REFCOUNT = 0;
 const SIZE = 1;
@@ -27,6 +27,11 @@ export class ChunksIndex {
 
   constructor(table?: HashIndex) {
     this.#table = table ?? HashIndex.create({ valueWords: 3 });
+  }
+
+  /** An empty index in which so many entries fit without growth. */
+  static withCapacity(capacity: number): ChunksIndex {
+    return new ChunksIndex(HashIndex.create({ valueWords: 3, capacity }));
   }
 
   /** Throws IntegrityError where `bytes` is not such a file. */
@@ -86,9 +91,11 @@ export class ChunksIndex {
   /** Adds every entry of `other` with its count. */
   addAll(other: ChunksIndex): void {
     const table = other.#table;
+    const id = asChunkId(new Uint8Array(ID_LENGTH));
     for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
+      table.copyId(slot, id);
       this.add(
-        table.id(slot),
+        id,
         table.value(slot, SIZE),
         table.value(slot, CSIZE),
         table.value(slot, REFCOUNT),
@@ -107,6 +114,16 @@ export class ChunksIndex {
         csize: table.value(slot, CSIZE),
       };
     }
+  }
+
+  /** Ids that no reference was added to. */
+  unreferenced(): ChunkId[] {
+    const table = this.#table;
+    const ids: ChunkId[] = [];
+    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
+      if (table.value(slot, REFCOUNT) === 0) ids.push(table.id(slot));
+    }
+    return ids;
   }
 
   totals(): IndexTotals {

@@ -20,8 +20,9 @@ const MIN_BUCKETS = 1031;
 export class StoreIndex {
   private constructor(private readonly index: HashIndex) {}
 
-  static empty(): StoreIndex {
-    return new StoreIndex(HashIndex.create({ valueWords: VALUE_WORDS }));
+  /** `capacity`: so many entries fit without growth. */
+  static empty(capacity = 0): StoreIndex {
+    return new StoreIndex(HashIndex.create({ valueWords: VALUE_WORDS, capacity }));
   }
 
   /** Throws IntegrityError where `bytes` is not an index file. */
@@ -78,6 +79,11 @@ export class StoreIndex {
   /** A copy of the id in `slot`. */
   id(slot: number): ChunkId {
     return this.index.id(slot);
+  }
+
+  /** Copies the id in `slot` to `into`, from `at` on. */
+  copyId(slot: number, into: Uint8Array, at = 0): void {
+    this.index.copyId(slot, into, at);
   }
 
   dispose(): void {
