@@ -15,6 +15,7 @@ import { openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
 import { objectWorkers } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
+import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
 import { commandError, parseDateTime } from "./values.ts";
 
@@ -30,16 +31,23 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.reporter.setFileStatus(
     values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
   );
+  const plainRoots = !paths.some((path) => path === "-" || path.includes("/./"));
+  using threads = new DisposableStack();
+  let walkThread: WalkThread | null = null;
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
     needsArchive: true,
+    whileOpening: ({ cacheDir }) => {
+      if (plainRoots) walkThread = threads.use(WalkThread.start(context, values, cacheDir));
+    },
     ...(timestampUs === undefined ? {} : { placeholderTimeUs: timestampUs }),
   });
   const { location } = session;
   log(context.reporter, "INFO", `Creating archive at "${location.processed}"`);
   const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
-  const source = makeSource(context, session, { values, paths, rules: rules.rules, cache });
+  const walkWorker = await (walkThread as WalkThread | null)?.ready ?? null;
+  const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkWorker });
   if (values.dry_run) return dryRun(context, source);
 
   const backup = prepare(context, session, values, source, timestampUs);

@@ -1,20 +1,23 @@
 /** What `create` backs up, put together from the rooms `fs` and `platform` and the command's options. */
 import type { PipeEntry, Source } from "../core/archive/mod.ts";
 import {
+  AheadWalker,
+  type ExtendedMeta,
   extendedMeta,
   type ExtendedMetaOptions,
   FileReader,
   itemFromStat,
   normalizePath,
-  PathMatcher,
+  planRules,
   readSourceLink,
   type Rule,
   SourceError,
-  tagsOf,
   toArchivePath,
   type WalkEntry,
   Walker,
-  type WalkOptions,
+  walkOptions,
+  type WalkPlan,
+  type WalkWorker,
   warningOf,
 } from "../core/fs/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
@@ -30,7 +33,6 @@ import {
   S_IFLNK,
   S_IFMT,
   type Stat,
-  UF_NODUMP,
 } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
@@ -43,6 +45,8 @@ export interface SourceOptions {
   rules: readonly Rule[];
   /** null: files are always read. */
   cache: FilesCache | null;
+  /** Walks ahead; null: this thread walks. */
+  walkWorker: WalkWorker | null;
 }
 
 export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
@@ -67,11 +71,20 @@ export function makeSource(context: CommandContext, session: Session, options: S
     reader: new FileReader(readerOptions),
     ...(values.read_special ? { specialReader: new FileReader({ ...readerOptions, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
-    extended: ({ path, at }, stat, fd) => extendedMeta({ path, fd, at }, stat, extended),
+    extended: (entry, stat, fd) =>
+      entry.bare && typeof stat.flags === "number"
+        ? flagsAlone(entry.path, stat, extended)
+        : extendedMeta({ path: entry.path, fd, at: fd === undefined ? entry.at : undefined }, stat, extended),
     readLink: (path, at) => readSourceLink(files, path, at),
     warningOf,
     ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),
   };
+}
+
+/** Of what is known to have neither attributes nor ACLs, and whose stat tells of flags. */
+function flagsAlone(path: string, stat: Stat, options: ExtendedMetaOptions): ExtendedMeta | null {
+  const flags = options.flags === false ? 0 : options.attributes.flags(path, stat);
+  return flags === 0 ? null : { bsdflags: flags };
 }
 
 function extendedOptions(
@@ -147,28 +160,34 @@ function* walkRoot(
   const { values, rules, attributes } = options;
   const { files } = context;
   const prefix = stripPrefix(root);
-  const matcher = new PathMatcher(rules);
-  const walk: WalkOptions = {
-    files,
-    roots: [root],
+  const plan: WalkPlan = {
+    root,
     oneFileSystem: values.one_file_system,
     skip,
+    rules: planRules(rules),
+    tags: values.exclude_caches || values.exclude_if_present.length > 0
+      ? { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present }
+      : null,
     keepTags: values.keep_exclude_tags,
-    onError: (path, error) => report(context, path, error),
-    // borg has no letter for a path on the command line that is not there.
-    onRootError: (path, error) => warn(context, path, error),
-    onExcluded: (path) => status(context, "x", path),
-    onLeave: (path) => isCutOff(path, prefix) ? tellCutOff(context, path, values) : options.onLeave(path),
+    excludeNodump: values.exclude_nodump,
   };
-  if (values.exclude_nodump) {
-    walk.leaveOut = (path, stat) => (attributes.flags(path, stat) & UF_NODUMP) !== 0;
-  }
-  if (rules.length > 0) walk.matcher = (path) => matcher.match(path);
-  if (values.exclude_caches || values.exclude_if_present.length > 0) {
-    const tags = { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present };
-    walk.tagsOf = (folder) => tagsOf(files, folder, tags);
-  }
-  const walker = new Walker(walk);
+  const told = {
+    onError: (path: string, error: OsError) => report(context, path, error),
+    // borg has no letter for a path on the command line that is not there.
+    onRootError: (path: string, error: OsError) => warn(context, path, error),
+    onExcluded: (path: string) => status(context, "x", path),
+    onLeave: (path: string) =>
+      isCutOff(path, prefix) ? tellCutOff(context, path, values) : options.onLeave(path),
+  };
+  const { walkWorker } = options;
+  const walker = walkWorker !== null
+    ? new AheadWalker(walkWorker, {
+      files,
+      plan,
+      attributes: !values.noacls || !values.noxattrs,
+      ...told,
+    })
+    : new Walker({ ...walkOptions(plan, files, attributes), ...told });
   for (let entry = walker.next(); entry !== null; entry = walker.next()) {
     const placed = strip(entry, prefix);
     if (placed) yield followed(context, placed, values);

@@ -262,7 +262,7 @@ export class Backup {
     const known = this.source.cache && !(stat.nlink > 1 && this.#hardLinks.has(`${stat.dev}:${stat.ino}`))
       ? this.source.cache.lookup(entry.path, stat)
       : null;
-    if (known === null || known === "changed") return this.#readFile(entry, known === null ? "A" : "M");
+    if (known === null || known === "changed") return this.#toRead(entry, known === null ? "A" : "M");
     const item = this.#metaOf(entry);
     const reused = this.sink.reuse(known, this.writer.stats);
     if (typeof reused === "boolean") return this.#addUnchanged(entry, item, known, reused);
@@ -277,7 +277,7 @@ export class Backup {
     reused: boolean,
   ): Awaitable<string> {
     // Not where the repository lost a chunk, or another one stands in its place.
-    if (!reused) return this.#readFile(entry, "M");
+    if (!reused) return this.#toRead(entry, "M");
     const { stat } = entry;
     item.hardlink_master = stat.nlink > 1;
     item.chunks = chunks;
@@ -285,6 +285,13 @@ export class Backup {
     this.#status("U", entry.path);
     this.#rememberLink(stat, item);
     return this.#addFileItem(item, null);
+  }
+
+  /** Met by the walk some time ago, it may be something else by now. */
+  #toRead(entry: WalkEntry, letter: "A" | "M"): Awaitable<string> {
+    if (entry.refresh === undefined) return this.#readFile(entry, letter);
+    const now = entry.refresh();
+    return (now.stat.mode & TYPE) === REGULAR ? this.#readFile(now, letter) : this.#addByType(now);
   }
 
   #readFile(entry: WalkEntry, letter: "A" | "M"): Awaitable<string> {

@@ -73,6 +73,8 @@ export interface Attributes {
    * the target.
    */
   read(target: AttributeTarget, stat: Stat, options: ReadOptions): ReadAttributes | null;
+  /** True where there surely are none of both; false also where this cannot be told quickly. */
+  isBare(target: AttributeTarget): boolean;
   xattrs(target: AttributeTarget): Map<string, Uint8Array>;
   /** ENOTSUP where the file system has none. */
   setXattr(target: AttributeTarget, name: string, value: Uint8Array): void;
@@ -90,6 +92,10 @@ export interface Attributes {
 export class NoAttributes implements Attributes {
   read(_target: AttributeTarget, _stat: Stat, _options: ReadOptions): ReadAttributes | null {
     return null;
+  }
+
+  isBare(): boolean {
+    return false;
   }
 
   xattrs(): Map<string, Uint8Array> {

@@ -81,7 +81,7 @@ export class LinuxAttributes implements Attributes {
     const { xattrs = true, acls } = options;
     if (!xattrs && acls === undefined) return null;
     // The usual answer, by the quickest way.
-    if (typeof target === "object" && this.#listsAt && this.#isBare(target)) return null;
+    if (typeof target === "object" && this.#listsAt && this.#isBareAt(target)) return null;
     const folder = this.#enter(target);
     try {
       const names = this.#names(target);
@@ -217,8 +217,13 @@ export class LinuxAttributes implements Attributes {
     return fd;
   }
 
+  isBare(target: AttributeTarget): boolean {
+    if (typeof target === "object") return this.#listsAt && this.#isBareAt(target);
+    return typeof target === "number" && this.#c.flistxattr(target, this.#buffer, LARGEST_64) === 0;
+  }
+
   /** True where there surely is nothing; false also where this is not the way to know. */
-  #isBare({ dir, name }: AttributePlace): boolean {
+  #isBareAt({ dir, name }: AttributePlace): boolean {
     if (!this.#path.set(name)) return false;
     const bytes = this.#path.bytes;
     const length = this.#c.listxattrat(
