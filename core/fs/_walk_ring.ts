@@ -92,6 +92,11 @@ export class RingWriter extends Ring {
     if (++this.#unposted >= BATCH_RECORDS) this.post();
   }
 
+  /** Units that the reader has not given back yet. */
+  get backlog(): number {
+    return (this.#position - Atomics.load(this.control, TAKEN)) & POSITION_MASK;
+  }
+
   /** Makes everything visible to the reader. */
   post(): void {
     this.#unposted = 0;

@@ -29,6 +29,9 @@ const MARKED = 2;
 const BARE = 4;
 const ROOT = 8;
 
+/** About a hundred entries. */
+const AHEAD_UNITS = 2048;
+
 /** What goes to the thread, once for each root. */
 export interface ToWalkWorker {
   plan: WalkPlan;
@@ -77,7 +80,9 @@ function record(message: ToWalkWorker, ring: RingWriter, files: Files, attribute
         const parent = path.slice(0, path.length - name.length);
         if (parent !== folder) ring.write(FOLDER, 0, folder = parent, null);
       }
-      if (message.attributes && at !== undefined && isBare(attributes, at, path)) flags |= BARE;
+      // Only while the reader has enough to do: whoever has time for it asks.
+      const ahead = message.attributes && ring.backlog >= AHEAD_UNITS;
+      if (ahead && at !== undefined && isBare(attributes, at, path)) flags |= BARE;
       ring.write(ENTRY, flags, name, stat);
     }
   } finally {
