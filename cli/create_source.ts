@@ -75,9 +75,13 @@ export function makeSource(context: CommandContext, session: Session, options: S
       entry.bare && typeof stat.flags === "number"
         ? flagsAlone(entry.path, stat, extended)
         : extendedMeta({ path: entry.path, fd, at: fd === undefined ? entry.at : undefined }, stat, extended),
+    bareExtended: (entry, stat) =>
+      typeof stat.flags === "number"
+        ? flagsAlone(entry.path, stat, extended)
+        : extendedMeta({ path: entry.path, at: entry.at }, stat, extended),
     readLink: (path, at) => readSourceLink(files, path, at),
     warningOf,
-    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),
+    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values) }),
   };
 }
 
@@ -247,12 +251,20 @@ function followed(context: CommandContext, entry: WalkEntry, values: CreateValue
 }
 
 /** The files cache knows absolute paths: a backup of "." from two folders is two different things. */
-function cacheByPath(cache: FilesCache, cwd: string, rechunk: boolean): NonNullable<Source["cache"]> {
+function cacheByPath(cache: FilesCache, cwd: string, values: CreateValues): NonNullable<Source["cache"]> {
+  const { rechunk } = values.files_cache;
+  const sawAll = !values.noacls && !values.noxattrs;
   const absolute = (path: string): string => path.startsWith("/") ? path : `${cwd}/${path}`;
   return {
     lookup: (path, stat) => rechunk ? null : cache.lookup(absolute(path), stat),
-    remember: (path, stat, chunks) => cache.remember(absolute(path), stat, chunks),
+    foundBare: () => cache.foundBare,
+    remember: (path, stat, chunks, extended) =>
+      cache.remember(absolute(path), stat, chunks, sawAll && isBare(extended)),
   };
+}
+
+function isBare(extended: ExtendedMeta | null): boolean {
+  return extended === null || Object.keys(extended).every((key) => key === "bsdflags");
 }
 
 function inodesOf(

@@ -37,12 +37,16 @@ export interface Source {
    * is made of. Absent: none are stored. Throws the error of `isSourceError`.
    */
   extended?(entry: WalkEntry, stat: Stat, fd?: number): ExtendedMeta | null;
+  /** The same of a file that surely has neither extended attributes nor ACLs. */
+  bareExtended?(entry: WalkEntry, stat: Stat): ExtendedMeta | null;
   /** Throws the error of `isSourceError`. */
   readLink(path: string, at?: WalkEntry["at"]): string;
   /** What earlier backups saw of a file at a path (as the walk has it); absent: every file is read. */
   cache?: {
     lookup(path: string, stat: Stat): ChunkEntry[] | "changed" | null;
-    remember(path: string, stat: Stat, chunks: readonly ChunkEntry[]): void;
+    /** Whether the file found last surely has neither extended attributes nor ACLs. */
+    foundBare(): boolean;
+    remember(path: string, stat: Stat, chunks: readonly ChunkEntry[], extended: ExtendedMeta | null): void;
   };
   /** The warning that an error stands for, null where it is not about a source file. */
   warningOf(error: unknown): { code: WarningCode; message: string } | null;
@@ -194,10 +198,10 @@ export class Backup {
   }
 
   /** Of what is not opened. */
-  #metaOf(entry: WalkEntry): Item {
+  #metaOf(entry: WalkEntry, bare = false): Item {
     const { archivePath, stat } = entry;
     const item: Item = this.source.meta(archivePath, stat);
-    const extended = this.source.extended?.(entry, stat);
+    const extended = bare ? this.source.bareExtended?.(entry, stat) : this.source.extended?.(entry, stat);
     return extended ? Object.assign(item, extended) : item;
   }
 
@@ -266,7 +270,7 @@ export class Backup {
       ? this.source.cache.lookup(entry.path, stat)
       : null;
     if (known === null || known === "changed") return this.#toRead(entry, known === null ? "A" : "M");
-    const item = this.#metaOf(entry);
+    const item = this.#metaOf(entry, this.source.cache!.foundBare());
     const reused = this.sink.reuse(known, this.writer.stats);
     if (typeof reused === "boolean") return this.#addUnchanged(entry, item, known, reused);
     return reused.then((reused) => this.#addUnchanged(entry, item, known, reused));
@@ -349,7 +353,7 @@ export class Backup {
     const contents = new FileContents(this.writer.stats, size);
     if (size > 0) this.sink.push(size, contents);
     contents.pushed = size > 0 ? 1 : 0;
-    const added = this.#addRead(entry, stat, extended ? Object.assign(item, extended) : item, contents);
+    const added = this.#addRead(entry, stat, item, extended, contents);
     const pumped = size > 0 ? this.sink.pump() : undefined;
     return pumped ? pumped.then(() => added) : added;
   }
@@ -363,14 +367,21 @@ export class Backup {
     sparse?: SparseFile,
   ): Promise<string> {
     const contents = await this.#addContents(item, entry.path, read, sparse);
-    return await this.#addRead(entry, stat, Object.assign(item, extended), contents);
+    return await this.#addRead(entry, stat, item, extended, contents);
   }
 
-  #addRead(entry: WalkEntry, stat: Stat, item: Item, contents: FileContents): Awaitable<string> {
+  #addRead(
+    entry: WalkEntry,
+    stat: Stat,
+    item: Item,
+    extended: ExtendedMeta | null,
+    contents: FileContents,
+  ): Awaitable<string> {
+    if (extended !== null) Object.assign(item, extended);
     const changed = this.source.reader.changedSinceOpen();
     if (!changed && this.source.cache) {
       const { cache } = this.source;
-      contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks);
+      contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks, extended);
     }
     this.#rememberLink(stat, item);
     const added = this.#addFileItem(item, contents);

@@ -4,7 +4,7 @@
  * ring; {@link AheadWalker} reads it and is a Walker to its user. Folders are opened by the user's side only when one of their
  * files is to be read, and must prove to be those that were walked.
  */
-import type { Attributes, Files, Stat } from "../platform/mod.ts";
+import { type Attributes, type Files, S_IFMT, S_IFREG, type Stat } from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
 import { makeRing, type RingBuffers, RingReader, RingStopped, RingWriter } from "./_walk_ring.ts";
 import { toArchivePath } from "./archive_path.ts";
@@ -80,8 +80,8 @@ function record(message: ToWalkWorker, ring: RingWriter, files: Files, attribute
         const parent = path.slice(0, path.length - name.length);
         if (parent !== folder) ring.write(FOLDER, 0, folder = parent, null);
       }
-      // Only while the reader has enough to do: whoever has time for it asks.
-      const ahead = message.attributes && ring.backlog >= AHEAD_UNITS;
+      // Files are mostly known to be bare. Only while the reader has enough to do: whoever has time for it asks.
+      const ahead = message.attributes && (stat.mode & S_IFMT) !== S_IFREG && ring.backlog >= AHEAD_UNITS;
       if (ahead && at !== undefined && isBare(attributes, at, path)) flags |= BARE;
       ring.write(ENTRY, flags, name, stat);
     }
