@@ -9,7 +9,7 @@ import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
-import { makeSource } from "./create_source.ts";
+import { aheadOptions, makeSource, neverBackedUp } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
 import { openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
@@ -31,23 +31,27 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.reporter.setFileStatus(
     values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
   );
-  const plainRoots = !paths.some((path) => path === "-" || path.includes("/./"));
+  const plainRoots = paths.length > 0 && !paths.some((path) => path === "-" || path.includes("/./"));
   using threads = new DisposableStack();
   let walkThread: WalkThread | null = null;
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
     needsArchive: true,
-    whileOpening: ({ cacheDir }) => {
-      if (plainRoots) walkThread = threads.use(WalkThread.start(context, values, cacheDir));
+    whileOpening: (opening) => {
+      const { cacheDir } = opening;
+      if (!plainRoots || cacheDir === null) return;
+      const skip = neverBackedUp(context, opening);
+      const first = aheadOptions(context, { values, rules: rules.rules, root: paths[0]!, skip });
+      walkThread = threads.use(WalkThread.start(context, values, { cacheDir, first }));
     },
     ...(timestampUs === undefined ? {} : { placeholderTimeUs: timestampUs }),
   });
   const { location } = session;
   log(context.reporter, "INFO", `Creating archive at "${location.processed}"`);
   const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
-  const walkWorker = await (walkThread as WalkThread | null)?.ready ?? null;
-  const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkWorker });
+  if (!await (walkThread as WalkThread | null)?.ready) walkThread = null;
+  const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkThread });
   if (values.dry_run) return dryRun(context, source);
 
   const backup = prepare(context, session, values, source, timestampUs);

@@ -1,7 +1,8 @@
 /** What `create` backs up, put together from the rooms `fs` and `platform` and the command's options. */
 import type { PipeEntry, Source } from "../core/archive/mod.ts";
 import {
-  AheadWalker,
+  type AheadOptions,
+  type AheadWalker,
   type ExtendedMeta,
   extendedMeta,
   type ExtendedMetaOptions,
@@ -17,7 +18,6 @@ import {
   Walker,
   walkOptions,
   type WalkPlan,
-  type WalkWorker,
   warningOf,
 } from "../core/fs/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
@@ -38,6 +38,7 @@ import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandEntry, dryEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
 import type { Session } from "./session.ts";
+import type { WalkThread } from "./walk_thread.ts";
 
 export interface SourceOptions {
   values: CreateValues;
@@ -46,7 +47,7 @@ export interface SourceOptions {
   /** null: files are always read. */
   cache: FilesCache | null;
   /** Walks ahead; null: this thread walks. */
-  walkWorker: WalkWorker | null;
+  walkThread: WalkThread | null;
 }
 
 export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
@@ -128,8 +129,7 @@ function* allEntries(
     for (const path of listedPaths(context, values, paths)) yield* listedEntry(context, path, values);
     return;
   }
-  // Backing up the repository into itself would never end well.
-  const skip = inodesOf(context, [session.location.path, session.cacheDir]);
+  const skip = neverBackedUp(context, session);
   for (const path of paths) {
     if (path === "-") {
       yield values.dry_run ? dryEntry(context, values) : stdinEntry(context, values);
@@ -155,6 +155,39 @@ function status(context: CommandContext, letter: string, path: string): void {
   context.reporter.emit({ type: "file_status", status: letter, path: printable(path) });
 }
 
+/** How `root` is walked. */
+export function aheadOptions(
+  context: CommandContext,
+  options: {
+    values: CreateValues;
+    rules: readonly Rule[];
+    root: string;
+    skip: readonly { dev: number; ino: bigint }[];
+  },
+): AheadOptions {
+  const { values, rules, root, skip } = options;
+  const plan: WalkPlan = {
+    root,
+    oneFileSystem: values.one_file_system,
+    skip: [...skip],
+    rules: planRules(rules),
+    tags: values.exclude_caches || values.exclude_if_present.length > 0
+      ? { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present }
+      : null,
+    keepTags: values.keep_exclude_tags,
+    excludeNodump: values.exclude_nodump,
+  };
+  return { files: context.files, plan, attributes: !values.noacls || !values.noxattrs };
+}
+
+/** Backing up the repository into itself would never end well. */
+export function neverBackedUp(
+  context: CommandContext,
+  session: Pick<Session, "location" | "cacheDir">,
+): { dev: number; ino: bigint }[] {
+  return inodesOf(context, [session.location.path, session.cacheDir]);
+}
+
 function* walkRoot(
   context: CommandContext,
   root: string,
@@ -164,17 +197,7 @@ function* walkRoot(
   const { values, rules, attributes } = options;
   const { files } = context;
   const prefix = stripPrefix(root);
-  const plan: WalkPlan = {
-    root,
-    oneFileSystem: values.one_file_system,
-    skip,
-    rules: planRules(rules),
-    tags: values.exclude_caches || values.exclude_if_present.length > 0
-      ? { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present }
-      : null,
-    keepTags: values.keep_exclude_tags,
-    excludeNodump: values.exclude_nodump,
-  };
+  const ahead = aheadOptions(context, { values, rules, root, skip });
   const told = {
     onError: (path: string, error: OsError) => report(context, path, error),
     // borg has no letter for a path on the command line that is not there.
@@ -183,15 +206,13 @@ function* walkRoot(
     onLeave: (path: string) =>
       isCutOff(path, prefix) ? tellCutOff(context, path, values) : options.onLeave(path),
   };
-  const { walkWorker } = options;
-  const walker = walkWorker !== null
-    ? new AheadWalker(walkWorker, {
-      files,
-      plan,
-      attributes: !values.noacls || !values.noxattrs,
-      ...told,
-    })
-    : new Walker({ ...walkOptions(plan, files, attributes), ...told });
+  let walker: Walker | AheadWalker;
+  if (options.walkThread === null) {
+    walker = new Walker({ ...walkOptions(ahead.plan, files, attributes), ...told });
+  } else {
+    walker = options.walkThread.walk(ahead);
+    walker.listeners = told;
+  }
   for (let entry = walker.next(); entry !== null; entry = walker.next()) {
     const placed = strip(entry, prefix);
     if (placed) yield followed(context, placed, values);

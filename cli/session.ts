@@ -88,7 +88,7 @@ export interface SessionOptions extends StoreOptions {
   operations: readonly Operation[];
   needsArchive?: boolean;
   /** Called when the repository is open, and its key and manifest are not yet. */
-  whileOpening?: (session: { readonly cacheDir: string }) => void;
+  whileOpening?: (session: Pick<StoreSession, "location" | "cacheDir">) => void;
 }
 
 function makeFill(context: CommandContext, nowUs: number): (text: string) => string {

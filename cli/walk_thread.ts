@@ -3,7 +3,7 @@
  * stats is half of the work, and a second core can do it.
  */
 import { availableParallelism } from "node:os";
-import type { WalkWorker } from "../core/fs/mod.ts";
+import { type AheadOptions, AheadWalker, type WalkWorker } from "../core/fs/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
@@ -16,28 +16,52 @@ const START_MS = 3000;
 
 export class WalkThread implements Disposable {
   readonly #worker: Worker;
-  /** The thread, or null where it does not start. */
-  readonly ready: Promise<WalkWorker | null>;
+  /** The walk that the thread began with, until somebody wants it. */
+  #first: { root: string; walker: AheadWalker } | null;
+  /** Whether the thread runs. */
+  readonly ready: Promise<boolean>;
 
-  private constructor() {
+  /** `first` is the walk that will be wanted first: it begins as soon as the thread runs. */
+  private constructor(first: AheadOptions) {
     const worker = new Worker(new URL("./walk_worker.ts", import.meta.url), { type: "module" });
     this.#worker = worker;
     this.ready = new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(null), START_MS);
+      const timer = setTimeout(() => resolve(false), START_MS);
       worker.onmessage = () => {
         clearTimeout(timer);
-        resolve(worker as unknown as WalkWorker);
+        resolve(true);
       };
       worker.onerror = (event) => {
         event.preventDefault();
         clearTimeout(timer);
-        resolve(null);
+        resolve(false);
       };
     });
+    this.#first = { root: first.plan.root, walker: this.#walk(first) };
+  }
+
+  #walk(options: AheadOptions): AheadWalker {
+    return new AheadWalker(this.#worker as unknown as WalkWorker, options);
+  }
+
+  /** A walk by the thread, one at a time. */
+  walk(options: AheadOptions): AheadWalker {
+    const first = this.#first;
+    this.#first = null;
+    if (first === null) return this.#walk(options);
+    if (first.root !== options.plan.root) {
+      throw new TypeError("Cannot walk: the thread began with another root");
+    }
+    return first.walker;
   }
 
   /** Null where it would not help, or cannot be had. */
-  static start(context: CommandContext, values: CreateValues, cacheDir: string): WalkThread | null {
+  static start(
+    context: CommandContext,
+    values: CreateValues,
+    options: { cacheDir: string; first: AheadOptions },
+  ): WalkThread | null {
+    const { cacheDir, first } = options;
     if (!isPlainWalk(values) || context.files.at === undefined) return null;
     if (
       context.env("ALCOVE_WORKERS") === "0" || availableParallelism() < 2 || typeof Worker === "undefined"
@@ -46,7 +70,7 @@ export class WalkThread implements Disposable {
     }
     try {
       const { size } = context.files.stat(`${cacheDir}/${filesCacheName(context)}`);
-      return size < MIN_CACHE_BYTES ? null : new WalkThread();
+      return size < MIN_CACHE_BYTES ? null : new WalkThread(first);
     } catch (error) {
       if (error instanceof OsError) return null;
       throw error;

@@ -5,6 +5,7 @@ export {
   AheadWalker,
   type ToWalkWorker,
   walkAhead,
+  type WalkListeners,
   type WalkWorker,
 } from "./walk_ahead.ts";
 export { planRules, walkOptions, type WalkPlan } from "./walk_plan.ts";

@@ -131,25 +131,34 @@ class AheadEntry implements WalkEntry {
   }
 }
 
-export type AheadOptions = Pick<WalkOptions, "files" | "onError" | "onRootError" | "onExcluded" | "onLeave">;
+export interface AheadOptions {
+  files: Files;
+  plan: WalkPlan;
+  /** Whether entries are asked for attributes too. */
+  attributes: boolean;
+}
+
+/** Who is told of what; see {@link WalkOptions}. */
+export type WalkListeners = Pick<WalkOptions, "onError" | "onRootError" | "onExcluded" | "onLeave">;
 
 export class AheadWalker {
   readonly #ring: RingReader;
-  readonly #options: AheadOptions;
+  readonly #files: Files;
   readonly #folders: OpenFolders;
   #folder = "";
   #ended = false;
 
-  /** Sends `plan` to `worker`, which runs {@link walkAhead}. Only where `files.at` is there. */
-  constructor(
-    worker: WalkWorker,
-    options: AheadOptions & { plan: WalkPlan; attributes: boolean },
-  ) {
+  /** Told of what is no entry, while {@link next} is looking for one. */
+  listeners: WalkListeners = {};
+
+  /** Sends `plan` to `worker`, which runs {@link walkAhead} at once. Only where `files.at` is there. */
+  constructor(worker: WalkWorker, options: AheadOptions) {
+    const { files, plan, attributes } = options;
     const ring = makeRing();
     this.#ring = new RingReader(ring);
-    this.#options = options;
-    this.#folders = new OpenFolders(options.files, options.files.at!);
-    worker.postMessage({ plan: options.plan, ring, attributes: options.attributes });
+    this.#files = files;
+    this.#folders = new OpenFolders(files, files.at!);
+    worker.postMessage({ plan, ring, attributes });
   }
 
   /** The next entry, null at the end. An earlier entry's `at` is good until then. */
@@ -171,8 +180,8 @@ export class AheadWalker {
       const text = this.#ring.readText();
       if (kind === FOLDER) this.#folder = text;
       else if (kind === EXIT) this.#folders.pop();
-      else if (kind === LEFT) this.#options.onLeave?.(text);
-      else if (kind === EXCLUDED) this.#options.onExcluded?.(text);
+      else if (kind === LEFT) this.listeners.onLeave?.(text);
+      else if (kind === EXCLUDED) this.listeners.onExcluded?.(text);
       else if (kind === FAILED || kind === ROOT_FAILED) this.#failed(kind, text);
       else if (kind === END) return this.#end();
       else throw new Error(`Cannot go on: the walk broke down: ${text}`);
@@ -181,7 +190,7 @@ export class AheadWalker {
 
   #failed(kind: number, text: string): void {
     const [path, code, syscall, at] = JSON.parse(text) as [string, string, string, string];
-    const { onError, onRootError } = this.#options;
+    const { onError, onRootError } = this.listeners;
     const tell = kind === ROOT_FAILED ? onRootError ?? onError : onError;
     tell?.(path, new OsError(code, syscall, at));
   }
@@ -198,8 +207,7 @@ export class AheadWalker {
   }
 
   lstat(path: string, at: WalkPlace | undefined): Stat {
-    const { files } = this.#options;
-    return at === undefined ? files.lstat(path) : files.at!.lstatAt(at.dir, at.name);
+    return at === undefined ? this.#files.lstat(path) : this.#files.at!.lstatAt(at.dir, at.name);
   }
 
   /** Ends the walk before its end. */
