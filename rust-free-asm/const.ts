@@ -6,15 +6,18 @@
 /**
  * State of one buzhash scanner.
  *
- *     0        4     8      12       16        20           32           1056         2080
- *     position | sum | mask | window | minSize | (reserved) | table IN   | table OUT  |
- *     u32        u32   u32    u32      u32                    256 * u32    256 * u32
+ *     0        4     8      12       16        20       24           32           1056         2080
+ *     position | sum | mask | window | minSize | blocks | (reserved) | table IN   | table OUT  |
+ *     u32        u32   u32    u32      u32       u32                   256 * u32    256 * u32
+ *
+ * `blocks` is 1 where whole blocks without a cut may be passed over at once.
  */
 export const BUZHASH_POSITION = 0;
 export const BUZHASH_SUM = 4;
 export const BUZHASH_MASK = 8;
 export const BUZHASH_WINDOW = 12;
 export const BUZHASH_MIN_SIZE = 16;
+export const BUZHASH_BLOCKS = 20;
 export const BUZHASH_TABLE_IN = 32;
 export const BUZHASH_TABLE_OUT = 1056;
 export const BUZHASH_STATE_BYTES = 2080;

@@ -34,16 +34,28 @@ function slot(at: usize, small: bool): usize {
   return TABLE + (hash << 2);
 }
 
-/** Copies `length` bytes and up to 15 more. The two do not overlap, or `to` lies 16 or more behind `from`. */
+/**
+ * Copies `length` bytes and up to 15 more. The two do not overlap, or `to` lies 16 or more behind `from`. Plain words: V8 on
+ * s390x makes code of vector loads that crashes.
+ */
 // @ts-ignore: decorator
 @inline
 function copy(to: usize, from: usize, length: usize): void {
   const end = to + length;
   do {
-    v128.store(to, v128.load(from));
+    store<u64>(to, load<u64>(from));
+    store<u64>(to, load<u64>(from, 8), 8);
     to += 16;
     from += 16;
   } while (to < end);
+}
+
+/** The same for two places that do not overlap. */
+// @ts-ignore: decorator
+@inline
+function copyApart(to: usize, from: usize, length: usize): void {
+  if (length > 64) memory.copy(to, from, length);
+  else copy(to, from, length);
 }
 
 // @ts-ignore: decorator
@@ -79,7 +91,7 @@ function writeLiterals(at: usize, anchor: usize, length: usize): usize {
   store<u8>(at, <u8>(min<usize>(length, LONG) << 4));
   at++;
   if (length >= LONG) at = writeRun(at, length - LONG);
-  copy(at, anchor, length);
+  copyApart(at, anchor, length);
   return at + length;
 }
 
@@ -166,7 +178,7 @@ export function decode(input: usize, length: usize, output: usize, room: usize):
       }
     }
     if (literals > end - from || literals > outputEnd - at) return -1;
-    copy(at, from, literals);
+    copyApart(at, from, literals);
     at += literals;
     from += literals;
     if (from == end) return <i32>(at - output);
