@@ -68,17 +68,21 @@ export class WalkThread implements Disposable {
     ) {
       return null;
     }
-    try {
-      const { size } = context.files.stat(`${cacheDir}/${filesCacheName(context)}`);
-      return size < MIN_CACHE_BYTES ? null : new WalkThread(first);
-    } catch (error) {
-      if (error instanceof OsError) return null;
-      throw error;
-    }
+    return knowsFew(context, `${cacheDir}/${filesCacheName(context)}`) ? null : new WalkThread(first);
   }
 
   [Symbol.dispose](): void {
     this.#worker.terminate();
+  }
+}
+
+/** Where all files are new, reading and sealing keep all cores busy: the thread would only add to their work. */
+function knowsFew(context: CommandContext, cacheFile: string): boolean {
+  try {
+    return context.files.stat(cacheFile).size < MIN_CACHE_BYTES;
+  } catch (error) {
+    if (error instanceof OsError) return true;
+    throw error;
   }
 }
 

@@ -294,9 +294,15 @@ export class Backup {
     return this.#addFileItem(item, null);
   }
 
-  /** Met by the walk some time ago, it may be something else by now. */
+  /** A file that was met by the walk some time ago may be another one by now, or gone: then it is looked at again. */
   #toRead(entry: WalkEntry, letter: "A" | "M"): Awaitable<string> {
     if (entry.refresh === undefined) return this.#readFile(entry, letter);
+    try {
+      return this.#readFile(entry, letter);
+    } catch (error) {
+      const code = this.source.warningOf(error)?.code;
+      if (code !== "BackupRaceConditionError" && code !== "BackupFileNotFoundError") throw error;
+    }
     const now = entry.refresh();
     return (now.stat.mode & TYPE) === REGULAR ? this.#readFile(now, letter) : this.#addByType(now);
   }

@@ -54,7 +54,7 @@ export interface SlotRingOptions {
 
 /** The owner looks this often whether a thread was lost, while all it waits for is in the hands of threads. */
 const PATIENCE_MS = 50;
-const MAX_SLOTS = 10;
+const MAX_SLOTS = 12;
 
 export class SlotRing {
   readonly #memory: SlotMemory;
@@ -69,7 +69,7 @@ export class SlotRing {
     const { spawner, capacity, compression } = options;
     const threads = spawner?.count ?? 0;
     // One is filled, one is in each thread's hands, the others wait for them.
-    const slots = threads === 0 ? 1 : Math.min(2 * threads + 2, MAX_SLOTS);
+    const slots = threads === 0 ? 1 : Math.min(2 * threads + 3, MAX_SLOTS);
     this.#memory = makeSlots(slots, capacity, threads > 0);
     this.#work = new SlotWork(this.#memory, codec, compression);
   }
