@@ -35,6 +35,10 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Attributes from memory; `fail` gives the symbol of the error for a call, as "setXattr user.a". */
 class FakeAttributes implements Attributes {
+  isBare(): boolean {
+    return false;
+  }
+
   readonly calls: string[] = [];
   found: ReadAttributes | null = null;
   foundFlags = 0;
