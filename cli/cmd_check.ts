@@ -11,6 +11,7 @@ import {
 } from "./archive_selection.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
+import { objectWorkers } from "./object_workers.ts";
 import { askYes } from "./prompt.ts";
 import { openStore, type StoreSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -119,6 +120,7 @@ async function checkArchives(
     newIndex: (capacity) => ChunksIndex.withCapacity(capacity),
     nowUs: context.nowUs,
     breathe: makeBreath(),
+    spawner: objectWorkers(context),
   }, {
     repair: values.repair,
     verifyData: values.verify_data,

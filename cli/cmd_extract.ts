@@ -3,6 +3,7 @@ import { Extraction, extractionSize, type Item } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { makeTarget } from "./extract_target.ts";
+import { objectWorkers } from "./object_workers.ts";
 import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession } from "./session.ts";
@@ -92,6 +93,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     stripComponents: values.strip_components,
     dryRun: values.dry_run,
     parts: context.common.consider_part_files,
+    spawner: objectWorkers(context),
     ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printBytes(data) } : {}),
     ...(values.output_list
       ? {
