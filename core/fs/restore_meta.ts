@@ -11,8 +11,12 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  SF_APPEND,
+  SF_IMMUTABLE,
+  SF_NOUNLINK,
   UF_APPEND,
   UF_IMMUTABLE,
+  UF_NOUNLINK,
   type Users,
 } from "../platform/mod.ts";
 import { OsError, type WarningCode } from "../errors.ts";
@@ -82,8 +86,8 @@ export interface MetaOptions extends OwnerOptions {
   warn: (code: WarningCode, path: string, message: string) => void;
 }
 
-/** Once these are set, a file can neither be renamed nor get a further name or other metadata. */
-const LOCKING = UF_IMMUTABLE | UF_APPEND;
+/** Once these are set, a file can be removed or renamed no more, and with most of them get no further name or metadata. */
+const LOCKING = UF_IMMUTABLE | UF_APPEND | UF_NOUNLINK | SF_IMMUTABLE | SF_APPEND | SF_NOUNLINK;
 
 /**
  * Applies the metadata, but for the flags that {@link lockingFlags} tells of. Who is not root cannot give files away, and
@@ -107,7 +111,7 @@ export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, o
     fd === undefined ? files.utimes(path, atime, item.mtime) : files.futimes(fd, atime, item.mtime)
   );
   const flags = (item.bsdflags ?? 0) & ~LOCKING;
-  if (flags !== 0 && options.flags !== false && isFlaggable(item)) {
+  if (flags !== 0 && options.flags !== false && isFlaggable(item, options)) {
     attempt(() => options.attributes?.setFlags(fd ?? path, flags));
   }
   if (failures.length > 0) throw failures[0]!;
@@ -115,15 +119,16 @@ export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, o
 
 /** Flags to be set when nothing more is to be done to the item; 0 for nearly all. */
 export function lockingFlags(item: RestoreItem, options: MetaOptions): number {
-  const wanted = options.attributes !== undefined && options.flags !== false && isFlaggable(item);
+  const wanted = options.attributes !== undefined && options.flags !== false &&
+    isFlaggable(item, options);
   const flags = item.bsdflags ?? 0;
   return wanted && (flags & LOCKING) !== 0 ? flags : 0;
 }
 
-/** Opening anything else may wait or do something; there is nothing to be set either. */
-function isFlaggable(item: RestoreItem): boolean {
+/** On Linux, opening anything else may wait or do something; there is nothing to be set either. */
+function isFlaggable(item: RestoreItem, { attributes }: MetaOptions): boolean {
   const type = item.mode & S_IFMT;
-  return type === S_IFREG || type === S_IFDIR;
+  return attributes?.flagsOnAll === true || type === S_IFREG || type === S_IFDIR;
 }
 
 function applyXattrs(target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
