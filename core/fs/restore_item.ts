@@ -43,6 +43,14 @@ export interface RestoredFile {
 const NO_LINKS: ReadonlySet<string> = new Set(["ENOENT", "EXDEV", "EMLINK", "EPERM", "ENOTSUP", "ENOSYS"]);
 
 const NEW_FILE: OpenOptions = { write: true, exclusive: true, noFollow: true, mode: 0o600 };
+/** Which flags are to be set when all is done, and by what the one that gets them is known. */
+interface Lock {
+  full: string;
+  dev: number;
+  ino: bigint;
+  type: number;
+  flags: number;
+}
 
 export class Restorer {
   readonly #files: Files;
@@ -51,7 +59,7 @@ export class Restorer {
   /** Folders that items are still expected in: each lies in the one before. */
   readonly #folders: { item: RestoreItem; inside: string; full: string }[] = [];
   /** What is to be flagged immutable or append only when all is done: its other names and folders may be still to come. */
-  readonly #locks: { full: string; dev: number; ino: bigint; flags: number }[] = [];
+  readonly #locks: Lock[] = [];
   #open: OpenFile | null = null;
   /** Whose files are that are made in the folder of the visit: the group may be the folder's. */
   #owner: Owner | null = null;
@@ -93,6 +101,7 @@ export class Restorer {
     if (item.source === undefined) throw new SourceError("BackupError", item.path, "a link without a target");
     const target = item.source;
     this.#makeAt(full, item, { operation: "symlink", make: () => this.#files.symlink(target, full) });
+    this.#lockLater(full, item);
     applyMeta(this.#files, { path: full, symlink: true }, item, this.#options);
   }
 
@@ -108,6 +117,7 @@ export class Restorer {
       else this.#files.mknod(full, type | 0o600, item.rdev ?? 0);
     };
     this.#makeAt(full, item, { operation: "mknod", make });
+    this.#lockLater(full, item);
     applyMeta(this.#files, { path: full }, item, this.#options);
   }
 
@@ -228,17 +238,23 @@ export class Restorer {
     const flags = lockingFlags(item, this.#options);
     if (flags === 0) return;
     try {
-      const { dev, ino } = this.#files.lstat(full);
-      this.#locks.push({ full, dev, ino, flags });
+      const { dev, ino, mode } = this.#files.lstat(full);
+      this.#locks.push({ full, dev, ino, type: mode & S_IFMT, flags });
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
     }
   }
 
   /** Flags are tried: they take root, and few file systems have all of them. */
-  #lock({ full, dev, ino, flags }: { full: string; dev: number; ino: bigint; flags: number }): void {
+  #lock({ full, dev, ino, type, flags }: Lock): void {
     let fd = -1;
     try {
+      if (!canOpen(type)) {
+        const found = this.#files.lstat(full);
+        const isSame = found.dev === dev && found.ino === ino && (found.mode & S_IFMT) === type;
+        if (isSame) this.#options.attributes?.setFlags(full, flags);
+        return;
+      }
       fd = this.#files.open(full, { noFollow: true, nonBlock: true, noAtime: true });
       const stat = this.#files.fstat(fd);
       // Later items may have put something else there, even a link to the world outside.
@@ -331,6 +347,11 @@ export class Restorer {
       throw error;
     }
   }
+}
+
+/** Links cannot be opened, and to open devices and their like may do something. */
+function canOpen(type: number): boolean {
+  return type === S_IFREG || type === S_IFDIR;
 }
 
 class OpenFile implements RestoredFile {

@@ -11,8 +11,12 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  SF_APPEND,
+  SF_IMMUTABLE,
+  SF_NOUNLINK,
   UF_APPEND,
   UF_IMMUTABLE,
+  UF_NOUNLINK,
   type Users,
 } from "../platform/mod.ts";
 import { OsError, type WarningCode } from "../errors.ts";
@@ -89,8 +93,8 @@ export interface MetaOptions extends OwnerOptions {
   warn: (code: WarningCode, path: string, message: string) => void;
 }
 
-/** Once these are set, a file can neither be renamed nor get a further name or other metadata. */
-const LOCKING = UF_IMMUTABLE | UF_APPEND;
+/** Once these are set, a file can be removed or renamed no more, and with most of them get no further name or metadata. */
+const LOCKING = UF_IMMUTABLE | UF_APPEND | UF_NOUNLINK | SF_IMMUTABLE | SF_APPEND | SF_NOUNLINK;
 
 /**
  * Applies the metadata, but for the flags that {@link lockingFlags} tells of. Who is not root cannot give files away, and
@@ -113,23 +117,18 @@ export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, o
   applyXattrs(target, item, options);
   let failure: SourceError | null = null;
   if (!target.symlink) {
-<<<<<<< HEAD
-    must(failures, item, () => fd === undefined ? files.chmod(path, item.mode) : files.fchmod(fd, item.mode));
-=======
     try {
       if (fd === undefined) files.chmod(path, item.mode);
       else files.fchmod(fd, item.mode);
     } catch (error) {
       failure = failed(item, error);
     }
-    try {
-      applyAcl(target, item, options);
-    } catch (error) {
-      failure ??= failed(item, error);
-    }
->>>>>>> lead-extract
   }
-  must(failures, item, () => applyAcl(target, item, options));
+  try {
+    applyAcl(target, item, options);
+  } catch (error) {
+    failure ??= failed(item, error);
+  }
   const atime = item.atime ?? item.mtime;
   try {
     if (fd === undefined) files.utimes(path, atime, item.mtime);
@@ -138,7 +137,7 @@ export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, o
     if (!(error instanceof OsError)) throw error;
   }
   const flags = (item.bsdflags ?? 0) & ~LOCKING;
-  if (flags !== 0 && options.flags !== false && isFlaggable(item)) {
+  if (flags !== 0 && options.flags !== false && isFlaggable(item, options)) {
     try {
       options.attributes?.setFlags(fd ?? path, flags);
     } catch (error) {
@@ -156,15 +155,16 @@ function failed(item: RestoreItem, error: unknown): SourceError {
 
 /** Flags to be set when nothing more is to be done to the item; 0 for nearly all. */
 export function lockingFlags(item: RestoreItem, options: MetaOptions): number {
-  const wanted = options.attributes !== undefined && options.flags !== false && isFlaggable(item);
+  const wanted = options.attributes !== undefined && options.flags !== false &&
+    isFlaggable(item, options);
   const flags = item.bsdflags ?? 0;
   return wanted && (flags & LOCKING) !== 0 ? flags : 0;
 }
 
-/** Opening anything else may wait or do something; there is nothing to be set either. */
-function isFlaggable(item: RestoreItem): boolean {
+/** On Linux, opening anything else may wait or do something; there is nothing to be set either. */
+function isFlaggable(item: RestoreItem, { attributes }: MetaOptions): boolean {
   const type = item.mode & S_IFMT;
-  return type === S_IFREG || type === S_IFDIR;
+  return attributes?.flagsOnAll === true || type === S_IFREG || type === S_IFDIR;
 }
 
 function applyXattrs(target: MetaTarget, item: RestoreItem, options: MetaOptions): void {

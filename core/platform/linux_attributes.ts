@@ -11,6 +11,7 @@ import {
   openAttributeCalls,
   SYS_listxattrat,
 } from "./_attribute_calls.ts";
+import { compareBytes } from "./_compare_bytes.ts";
 import { EINTR, EPERM, errnoSymbol, osError } from "./_errno.ts";
 import {
   flagsFromBsd,
@@ -55,6 +56,7 @@ const ACL_PREFIX = "system.posix_acl_";
 const OPEN_FOLDERS = "/proc/self/fd";
 
 export class LinuxAttributes implements Attributes {
+  readonly flagsOnAll = false;
   readonly #calls: AttributeCalls;
   readonly #c: AttributeCalls["c"];
   readonly #path = new PathBuffer();
@@ -384,10 +386,4 @@ const NOTHING = new Uint8Array(1);
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
   return encodeText(`${text}\0`) as Uint8Array<ArrayBuffer>;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }
