@@ -108,6 +108,11 @@ export abstract class BsdAttributes<C extends BsdCalls> implements Attributes {
     return values.size === 0 && Object.keys(acl).length === 0 ? null : { xattrs: values, acl };
   }
 
+  isBare(): boolean {
+    // Two calls at least, and another thread would ask no quicker.
+    return false;
+  }
+
   xattrs(target: AttributeTarget): Map<string, Uint8Array> {
     return this.#values(target, (_, error) => {
       throw error;
