@@ -33,9 +33,13 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
   );
   const plainRoots = paths.length > 0 && !paths.some((path) => path === "-" || path.includes("/./"));
-  using threads = new DisposableStack();
-  const objectThreads = threads.use(new ObjectThreads(context));
-  let walkThread: WalkThread | null = null;
+  using objectThreads = new ObjectThreads(context);
+  using walking: { thread: WalkThread | null } & Disposable = {
+    thread: null,
+    [Symbol.dispose]() {
+      this.thread?.[Symbol.dispose]();
+    },
+  };
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
@@ -49,14 +53,14 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
       if (!plainRoots || cacheDir === null) return;
       const skip = neverBackedUp(context, opening);
       const first = aheadOptions(context, { values, rules: rules.rules, root: paths[0]!, skip });
-      walkThread = threads.use(WalkThread.start(context, values, { cacheDir, first }));
+      walking.thread = WalkThread.start(context, values, { cacheDir, first });
     },
     ...(timestampUs === undefined ? {} : { placeholderTimeUs: timestampUs }),
   });
   const { location } = session;
   log(context.reporter, "INFO", `Creating archive at "${location.processed}"`);
   const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
-  if (!await (walkThread as WalkThread | null)?.ready) walkThread = null;
+  const walkThread = await walking.thread?.ready ? walking.thread : null;
   const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkThread });
   if (values.dry_run) return dryRun(context, source);
 
