@@ -6,8 +6,8 @@
  *            | BORG_IDX | entries | buckets | key size | value size | buckets ...
  *              8 bytes    i32       i32       i8 (32)    i8 (4 * valueWords)
  *
- *     memory 0    64      96    128     256
- *                 | state | key | value | table ... | staging, while a table is being remade
+ *     memory 0    64      96    128     144     256
+ *                 | state | key | value | sums  | table ... | staging, for buckets of another table
  *
  * Each table has a WASM memory of its own: growth makes a new one and drops the old, so no more than both exist.
  */
@@ -49,6 +49,20 @@ export interface HashIndexFunctions {
   remove(state: number, key: number): number;
   next(state: number, slot: number): number;
   absorb(state: number, buckets: number, count: number): number;
+  merge(state: number, buckets: number, count: number, maxCount: number): number;
+  subtract(state: number, buckets: number, count: number, maxCount: number): number;
+  sift(state: number, buckets: number, count: number): number;
+  totals(state: number, out: number): void;
+}
+
+/** An index file that is about to be read. */
+export interface IndexFile {
+  /** Its first 18 bytes, fewer if it is shorter. */
+  header: Uint8Array;
+  /** Bytes of the whole file. */
+  length: number;
+  /** Reads all that follows the header into `buckets`, the memory of the index itself; throws what it likes. */
+  fill(buckets: Uint8Array): void;
 }
 
 /** A bare instance with at least `bytes` of memory. */
@@ -59,8 +73,11 @@ export const instantiateHashIndex: (bytes: number) => Kernel<HashIndexFunctions>
 const STATE = 64;
 const KEY = 96;
 const VALUE = 128;
+const SUMS = 144;
 const TABLE = 256;
-const HEADER_BYTES = 18;
+/** Bytes of an index file before its buckets. */
+export const INDEX_FILE_HEADER_BYTES = 18;
+const HEADER_BYTES = INDEX_FILE_HEADER_BYTES;
 const MAGIC = new TextEncoder().encode("BORG_IDX");
 /** Part of an old table that is copied over at a time. */
 const STAGING_BYTES = 4 * PAGE_BYTES;
@@ -92,11 +109,20 @@ export class HashIndex {
    * and every entry lies where a search finds it. `bytes` is copied.
    */
   static decode(bytes: Uint8Array, options: { valueWords: number }): HashIndex {
+    return HashIndex.load({
+      header: bytes.subarray(0, HEADER_BYTES),
+      length: bytes.length,
+      fill: (buckets) => buckets.set(bytes.subarray(HEADER_BYTES)),
+    }, options);
+  }
+
+  /** The same without a second copy of a large file: it is read to where it stays. */
+  static load(file: IndexFile, options: { valueWords: number }): HashIndex {
     const index = new HashIndex(options.valueWords);
-    const { entries, buckets } = readHeader(bytes, index.#bucketBytes);
+    const { entries, buckets } = readHeader(file, index.#bucketBytes);
     index.#instantiate(buckets, 0);
     const [upper, minEmpty] = limitsOf(buckets);
-    index.#bytes.set(bytes.subarray(HEADER_BYTES), TABLE);
+    file.fill(index.#bytes.subarray(TABLE, TABLE + buckets * index.#bucketBytes));
     const sound = index.#kernel.adopt(STATE, TABLE, buckets, index.#bucketBytes, upper, minEmpty) !== 0;
     if (!sound) throw damaged("an entry is out of its place");
     if (index.size !== entries) {
@@ -145,8 +171,7 @@ export class HashIndex {
       this.#view.setUint32(VALUE + 8, v2, true);
       const outcome = this.#kernel.set(STATE, KEY, VALUE);
       if (outcome === SET_DONE) return;
-      const buckets = this.#word(INDEX_BUCKETS);
-      this.#remake(outcome === SET_GROW ? growSize(buckets) : buckets);
+      this.#makeRoom(outcome === SET_GROW);
     }
   }
 
@@ -160,6 +185,61 @@ export class HashIndex {
     return true;
   }
 
+  /** Makes room for `entries` entries in all, so that the table does not grow in steps. */
+  reserve(entries: number): void {
+    const buckets = capacityFor(entries);
+    if (buckets > this.#word(INDEX_BUCKETS)) this.#remake(buckets);
+  }
+
+  /** Adds the counts of `other`, both with the words count, size, stored size, up to `maxCount`; a size of 0 is filled in. */
+  merge(other: HashIndex, maxCount: number): void {
+    this.#requireCounts(other);
+    this.reserve(Math.max(this.size, other.size));
+    for (const part of other.#parts()) {
+      for (let done = 0; done < part.length;) {
+        const rest = part.subarray(done);
+        const count = this.#kernel.merge(STATE, this.#stage(rest), rest.length / this.#bucketBytes, maxCount);
+        done += count * this.#bucketBytes;
+        if (done < part.length) this.#makeRoom();
+      }
+    }
+  }
+
+  /** Takes away what {@link HashIndex.merge} added. False where that was never added: then this index is good for nothing. */
+  subtract(other: HashIndex, maxCount: number): boolean {
+    this.#requireCounts(other);
+    for (const part of other.#parts()) {
+      const count = part.length / this.#bucketBytes;
+      if (this.#kernel.subtract(STATE, this.#stage(part), count, maxCount) === 0) return false;
+    }
+    const buckets = capacityFor(this.size);
+    if (this.size < limitsOf(this.#word(INDEX_BUCKETS))[2]) this.#remake(buckets);
+    return true;
+  }
+
+  /**
+   * The buckets of `other`, key then value words, whose key is not in this index: views of many at a time, valid until the
+   * next step. Neither may change meanwhile.
+   */
+  *absentOf(other: HashIndex): Generator<Uint8Array> {
+    if (other.valueWords !== this.valueWords) throw new RangeError("Cannot compare indexes of other words");
+    for (const part of other.#parts()) {
+      const staging = this.#stage(part);
+      const count = this.#kernel.sift(STATE, staging, part.length / this.#bucketBytes);
+      if (count > 0) yield this.#bytes.subarray(staging, staging + count * this.#bucketBytes);
+    }
+  }
+
+  /** Sums over all entries, which have the words count, size, stored size; the first two times the count. */
+  countTotals(): { size: number; csize: number; uniqueSize: number; uniqueCsize: number; count: number } {
+    this.#requireCounts(this);
+    this.#kernel.totals(STATE, SUMS);
+    const [size, csize, uniqueSize, uniqueCsize, count] = [0, 8, 16, 24, 32].map((at) =>
+      Number(this.#view.getBigUint64(SUMS + at, true))
+    );
+    return { size: size!, csize: csize!, uniqueSize: uniqueSize!, uniqueCsize: uniqueCsize!, count: count! };
+  }
+
   /** The next used slot after `slot` in the order of buckets; begin with -1, -1 is the end. */
   next(slot: number): number {
     return this.#kernel.next(STATE, slot);
@@ -169,6 +249,12 @@ export class HashIndex {
   id(slot: number): ChunkId {
     const at = this.#slotAddress(slot);
     return this.#bytes.slice(at, at + KEY_BYTES) as ChunkId;
+  }
+
+  /** The id in `slot` as a view, valid until the next change. */
+  idView(slot: number): ChunkId {
+    const at = this.#slotAddress(slot);
+    return this.#bytes.subarray(at, at + KEY_BYTES) as ChunkId;
   }
 
   /** The index as an index file. */
@@ -240,6 +326,38 @@ export class HashIndex {
     }
   }
 
+  /** A larger table, or where tombstones fill this one, one of the same size without them. */
+  #makeRoom(grow = this.size > limitsOf(this.#word(INDEX_BUCKETS))[0]): void {
+    const buckets = this.#word(INDEX_BUCKETS);
+    this.#remake(grow ? growSize(buckets) : buckets);
+  }
+
+  /** The table in parts that fit into another's staging memory. */
+  *#parts(): Generator<Uint8Array> {
+    const perPart = Math.floor(STAGING_BYTES / this.#bucketBytes) * this.#bucketBytes;
+    const end = TABLE + this.#word(INDEX_BUCKETS) * this.#bucketBytes;
+    for (let at = TABLE; at < end; at += perPart) yield this.#bytes.subarray(at, Math.min(end, at + perPart));
+  }
+
+  /** Copies buckets of another table behind this one; returns their address. */
+  #stage(buckets: Uint8Array): number {
+    const staging = TABLE + this.#word(INDEX_BUCKETS) * this.#bucketBytes;
+    const missing = staging + buckets.length - this.#bytes.length;
+    if (missing > 0) {
+      this.#kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
+      this.#bytes = new Uint8Array(this.#kernel.memory.buffer);
+      this.#view = new DataView(this.#kernel.memory.buffer);
+    }
+    this.#bytes.set(buckets, staging);
+    return staging;
+  }
+
+  #requireCounts(other: HashIndex): void {
+    if (this.valueWords !== 3 || other.valueWords !== 3) {
+      throw new RangeError("Cannot count without three words");
+    }
+  }
+
   #word(offset: number): number {
     return this.#view.getUint32(STATE + offset, true);
   }
@@ -278,7 +396,10 @@ function damaged(state: string): IntegrityError {
 }
 
 /** Entries and buckets of the header, held against the file's length. */
-function readHeader(bytes: Uint8Array, bucketBytes: number): { entries: number; buckets: number } {
+function readHeader(
+  { header: bytes, length }: IndexFile,
+  bucketBytes: number,
+): { entries: number; buckets: number } {
   if (bytes.length < HEADER_BYTES) throw damaged("its header is cut off");
   if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw damaged("it does not begin as one");
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
@@ -291,8 +412,8 @@ function readHeader(bytes: Uint8Array, bucketBytes: number): { entries: number; 
   if (buckets < 1 || entries < 0 || entries > buckets) {
     throw damaged(`it tells of ${entries} entries in ${buckets} buckets`);
   }
-  if (bytes.length !== HEADER_BYTES + buckets * bucketBytes) {
-    throw damaged(`it is ${bytes.length} bytes long, which does not fit ${buckets} buckets`);
+  if (length !== HEADER_BYTES + buckets * bucketBytes) {
+    throw damaged(`it is ${length} bytes long, which does not fit ${buckets} buckets`);
   }
   return { entries, buckets };
 }

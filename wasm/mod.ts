@@ -1,6 +1,6 @@
 /** The kernels' door: typed hosts over the WASM modules, and their self-test. */
 export { Blake2b256 } from "./blake2b.ts";
 export { type BuzhashOptions, BuzhashScanner } from "./buzhash.ts";
-export { HashIndex } from "./hash_index.ts";
+export { HashIndex, INDEX_FILE_HEADER_BYTES, type IndexFile } from "./hash_index.ts";
 export { Xxh64 } from "./xxh64.ts";
 export { selfTest } from "./self_test.ts";

@@ -106,6 +106,7 @@ export class ArchiveCheck {
 
   async #loadIds(): Promise<void> {
     let marker: ChunkId | undefined;
+    this.#chunks.reserve(await this.context.store.count());
     for (;;) {
       const packed = await this.context.store.list(LIST_LIMIT, marker);
       if (packed.length === 0) return;
@@ -281,9 +282,7 @@ export class ArchiveCheck {
       return;
     }
     const unused: ChunkId[] = [];
-    for (const { id, refcount } of this.#chunks.entries()) {
-      if (refcount === 0 && !equalBytes(id, MANIFEST_ID)) unused.push(id);
-    }
+    for (const id of this.#chunks.unreferenced()) if (!equalBytes(id, MANIFEST_ID)) unused.push(id);
     const orphans = unused.filter((id) => !this.#superseded.has(hexOfId(id)));
     if (orphans.length > 0) this.#problem(`${orphans.length} orphaned objects found`);
     if (!this.options.repair || unused.length === 0) return;

@@ -4,11 +4,13 @@
  * form is borg's hash index with 12-byte values, kept per archive in the cache directory.
  */
 import { HashIndex } from "../../wasm/mod.ts";
-import type { ChunkId } from "../bytes/mod.ts";
+import { type ChunkId, concatBytes, ID_LENGTH } from "../bytes/mod.ts";
 
 const REFCOUNT = 0;
 const SIZE = 1;
 const CSIZE = 2;
+/** An entry as the table has it: id and three words. */
+const BUCKET_BYTES = ID_LENGTH + 12;
 /** Counts above stay where they are (borg docs, data-structures.rst, "HashIndex"): such a chunk is never deleted. */
 const MAX_REFCOUNT = 0xfffffbff;
 
@@ -83,17 +85,35 @@ export class ChunksIndex {
     return this.#table.remove(id);
   }
 
+  /** Makes room for `entries` entries in all. */
+  reserve(entries: number): void {
+    this.#table.reserve(entries);
+  }
+
   /** Adds every entry of `other` with its count. */
   addAll(other: ChunksIndex): void {
-    const table = other.#table;
-    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
-      this.add(
-        table.id(slot),
-        table.value(slot, SIZE),
-        table.value(slot, CSIZE),
-        table.value(slot, REFCOUNT),
-      );
+    this.#table.merge(other.#table, MAX_REFCOUNT);
+  }
+
+  /** Takes away what `addAll` added; false, and this index of no use any more, where it never was added. */
+  subtractAll(other: ChunksIndex): boolean {
+    return this.#table.subtract(other.#table, MAX_REFCOUNT);
+  }
+
+  /** Ids of `other` that are not in this index, packed (32 bytes each), and the sum of their stored sizes. */
+  absentOf(other: ChunksIndex): { ids: Uint8Array; csize: number } {
+    const parts: Uint8Array[] = [];
+    let csize = 0;
+    for (const buckets of this.#table.absentOf(other.#table)) {
+      const view = new DataView(buckets.buffer, buckets.byteOffset, buckets.length);
+      const ids = new Uint8Array(buckets.length / BUCKET_BYTES * ID_LENGTH);
+      for (let from = 0, to = 0; from < buckets.length; from += BUCKET_BYTES, to += ID_LENGTH) {
+        for (let i = 0; i < ID_LENGTH; i++) ids[to + i] = buckets[from + i]!;
+        csize += view.getUint32(from + ID_LENGTH + 4 * CSIZE, true);
+      }
+      parts.push(ids);
     }
+    return { ids: concatBytes(...parts), csize };
   }
 
   /** Every entry; the index must not change meanwhile. */
@@ -109,21 +129,17 @@ export class ChunksIndex {
     }
   }
 
-  totals(): IndexTotals {
+  /** Copies of the ids that nothing refers to. */
+  *unreferenced(): Generator<ChunkId> {
     const table = this.#table;
-    const sum: IndexTotals = { size: 0, csize: 0, uniqueSize: 0, uniqueCsize: 0, chunks: 0, uniqueChunks: 0 };
     for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
-      const count = table.value(slot, REFCOUNT);
-      const size = table.value(slot, SIZE);
-      const csize = table.value(slot, CSIZE);
-      sum.size += size * count;
-      sum.csize += csize * count;
-      sum.uniqueSize += size;
-      sum.uniqueCsize += csize;
-      sum.chunks += count;
-      sum.uniqueChunks++;
+      if (table.value(slot, REFCOUNT) === 0) yield table.id(slot);
     }
-    return sum;
+  }
+
+  totals(): IndexTotals {
+    const { count, ...sums } = this.#table.countTotals();
+    return { ...sums, chunks: count, uniqueChunks: this.count };
   }
 
   dispose(): void {

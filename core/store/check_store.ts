@@ -92,7 +92,8 @@ export class StoreCheck {
     if (repair) this.#removeUncommitted(found.transaction);
     const rebuilt: RepositoryState = {
       transaction: found.transaction,
-      index: StoreIndex.empty(),
+      // As large as the other one will be, so that it does not grow step by step.
+      index: StoreIndex.empty(found.index?.size ?? 0),
       hints: new Hints(),
     };
     try {
@@ -211,14 +212,14 @@ export class StoreCheck {
       this.#report(`The committed index has ${committed.size} objects, the segments have ${rebuilt.size}`);
     }
     for (let slot = rebuilt.next(-1); slot >= 0; slot = rebuilt.next(slot)) {
-      const id = rebuilt.id(slot);
+      const id = rebuilt.idView(slot);
       const other = committed.find(id);
       if (place(committed, other) !== place(rebuilt, slot)) {
         this.#reportPlace(id, place(rebuilt, slot), place(committed, other));
       }
     }
     for (let slot = committed.next(-1); slot >= 0; slot = committed.next(slot)) {
-      const id = committed.id(slot);
+      const id = committed.idView(slot);
       if (rebuilt.find(id) < 0) this.#reportPlace(id, place(rebuilt, -1), place(committed, slot));
     }
   }
