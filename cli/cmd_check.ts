@@ -116,7 +116,7 @@ async function checkArchives(
     store: session.store,
     codec,
     reporter: context.reporter,
-    newIndex: () => new ChunksIndex(),
+    newIndex: (capacity) => ChunksIndex.withCapacity(capacity),
     nowUs: context.nowUs,
     breathe: makeBreath(),
   }, {

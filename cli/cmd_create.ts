@@ -1,7 +1,7 @@
 /** `create`: a new archive of files and folders. */
 import { ArchiveWriter, Backup, ChunkSink, Interrupted } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
-import { createChunker } from "../core/chunk/mod.ts";
+import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
 import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
@@ -13,7 +13,7 @@ import { makeSource } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
 import { openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
-import { sealWorkers } from "./seal_workers.ts";
+import { objectWorkers } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command } from "./spec.ts";
 import { commandError, parseDateTime } from "./values.ts";
@@ -88,7 +88,8 @@ function prepare(
   const seen = new ChunksIndex();
   const sink = new ChunkSink(store, codec, seen, {
     compression: values.compression,
-    spawner: sealWorkers(context),
+    largestChunk: largestChunk(values.chunker_params),
+    spawner: objectWorkers(context),
   });
   const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
     name: location.archive!,

@@ -1,10 +1,12 @@
 /** `list`: the archives of a repository, or the contents of an archive. */
 import type { Archive, Item } from "../core/archive/mod.ts";
-import { allChunks, fetchContents } from "../core/archive/mod.ts";
+import { allChunks, fetchContents, FIELD, ItemView } from "../core/archive/mod.ts";
 import { ArchiveFormat, DEFAULT_ARCHIVE_FORMAT } from "./archive_format.ts";
 import { selectArchives, SELECTION_OPTIONS, type SelectionValues } from "./archive_selection.ts";
 import type { CommandContext } from "./context.ts";
 import { DEFAULT_ITEM_FORMAT, ItemFormat } from "./item_format.ts";
+import { ItemLines } from "./item_line.ts";
+import { LineBuffer } from "./line_buffer.ts";
 import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { repositoryJson, sortedJson } from "./repo_stats.ts";
 import { openSession, type Session } from "./session.ts";
@@ -104,9 +106,6 @@ async function listRepository(context: CommandContext, session: Session, values:
   if (values.json) context.print(sortedJson(repositoryJson(session, null, { archives: objects })));
 }
 
-/** Lines are collected up to this many characters, so that a million files are not a million writes. */
-const OUTPUT_BATCH = 64 * 1024;
-
 async function listArchive(
   context: CommandContext,
   session: Session,
@@ -120,19 +119,26 @@ async function listArchive(
   );
   if (format.needsCounts) format.counts = await allChunks(session.chunkLists(), new Set());
   const matcher = buildMatcher(context, values, values.paths);
-  let output = "";
-  for await (const batch of archive.items({ parts: context.common.consider_part_files })) {
-    for (const item of batch) {
-      if (matcher.match(item.path) !== "include") continue;
-      if (format.needsContents) await prepareContents(format, archive, item);
-      output += values.json_lines ? `${format.json(item)}\n` : format.text(item);
-      if (output.length < OUTPUT_BATCH) continue;
-      context.print(output);
-      output = "";
+  const { needsContents } = format;
+  const all = values.paths.length === 0 && matcher.empty;
+  const lines = new ItemLines(format, values.json_lines);
+  const out = new LineBuffer(context.printBytes);
+  for await (const items of archive.stream()) {
+    for (let item = items.next(); item !== null; item = items.next()) {
+      if (isPart(item) && !context.common.consider_part_files) continue;
+      if (!all && matcher.match(pathOf(item)) !== "include") continue;
+      if (needsContents) await prepareContents(format, archive, itemOf(item));
+      lines.append(item, out);
     }
   }
-  context.print(output);
+  out.flush();
 }
+
+const itemOf = (item: ItemView | Item): Item => item instanceof ItemView ? item.item() : item;
+const pathOf = (item: ItemView | Item): string =>
+  item instanceof ItemView ? item.text(FIELD.path)! : item.path;
+const isPart = (item: ItemView | Item): boolean =>
+  item instanceof ItemView ? item.has(FIELD.part) : item.part !== undefined;
 
 async function prepareContents(format: ItemFormat, archive: Archive, item: Item): Promise<void> {
   await format.prepare(item, (chunks) => fetchContents(archive.store, archive.codec, chunks));

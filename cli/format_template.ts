@@ -28,10 +28,11 @@ export const FIXED_KEYS: Readonly<Record<string, string>> = {
   NL: "\n",
 };
 
-type Part = string | { key: string; spec: string };
+/** Literal text, or a key with its format. */
+export type TemplatePart = string | { readonly key: string; readonly spec: string };
 
 export class Template {
-  readonly #parts: Part[] = [];
+  readonly #parts: TemplatePart[] = [];
   /** Keys that the template uses, fixed ones left out. */
   readonly keys = new Set<string>();
 
@@ -58,6 +59,10 @@ export class Template {
     this.#parts.push({ key, spec });
   }
 
+  get parts(): readonly TemplatePart[] {
+    return this.#parts;
+  }
+
   /** `value` is asked once for each place. */
   render(value: (key: string) => TemplateValue): string {
     let text = "";
@@ -69,7 +74,8 @@ export class Template {
   }
 }
 
-function formatValue(value: TemplateValue, spec: string): string {
+/** `value` as `{key:spec}` shows it. */
+export function formatValue(value: TemplateValue, spec: string): string {
   if (value instanceof TimeValue) return value.format(spec);
   if (spec === "") return String(value);
   if (typeof value === "string") return padText(value, spec);

@@ -4,7 +4,7 @@ import { type Archive, type ChunkEntry, type Item, itemSize } from "../core/arch
 import { hexOfId, printable } from "../core/bytes/mod.ts";
 import type { ChunksIndex } from "../core/local/mod.ts";
 import { Xxh64 } from "../wasm/mod.ts";
-import { Template, type TemplateValue, TimeValue } from "./format_template.ts";
+import { Template, type TemplatePart, type TemplateValue, TimeValue } from "./format_template.ts";
 import { jsonTime } from "./local_time.ts";
 
 export const DEFAULT_ITEM_FORMAT = "{mode} {user:6} {group:6} {size:8} {mtime} {path}{extra}{NL}";
@@ -47,6 +47,26 @@ const KNOWN = new Set([...PLAIN_KEYS, ...SIZE_KEYS, ...TIME_KEYS, ...Object.keys
 /** Keys that need reference counts over all archives. */
 const COUNTED_KEYS = ["dsize", "dcsize", "unique_chunks"];
 
+/** Keys that are in every line of JSON, in this order, and those that never are. */
+export const ALWAYS_IN_JSON = [
+  "type",
+  "mode",
+  "user",
+  "group",
+  "uid",
+  "gid",
+  "path",
+  "healthy",
+  "source",
+  "linktarget",
+  "flags",
+];
+export const NOT_IN_JSON: ReadonlySet<string> = new Set(["bpath", "extra", "health"]);
+
+export function jsonValue(value: TemplateValue): string | number {
+  return value instanceof TimeValue ? jsonTime(value.us) : value;
+}
+
 const TYPES: Record<number, string> = {
   0o140000: "s",
   0o120000: "l",
@@ -70,7 +90,7 @@ export function modeText(mode: number): string {
  * Microseconds as borg prints them: it computes seconds as a double and rounds that, so the last digit is what a double
  * makes of it.
  */
-function toUs(ns: bigint): number {
+export function toUs(ns: bigint | number): number {
   const seconds = Number(ns) / 1e9;
   const whole = Math.trunc(seconds);
   return whole * 1e6 + Math.round((seconds - whole) * 1e6);
@@ -81,7 +101,7 @@ export class ItemFormat {
   /** Digests and the like of the item at hand, which need its contents read. */
   #digests: Record<string, string> = {};
 
-  constructor(format: string, private readonly archive: Archive) {
+  constructor(format: string, private readonly archive: Pick<Archive, "id" | "name">) {
     this.#template = new Template(format, KNOWN);
   }
 
@@ -91,6 +111,15 @@ export class ItemFormat {
   }
 
   counts: ChunksIndex | null = null;
+
+  get parts(): readonly TemplatePart[] {
+    return this.#template.parts;
+  }
+
+  /** Keys that the template uses. */
+  get keys(): ReadonlySet<string> {
+    return this.#template.keys;
+  }
 
   /** Digests that the template asks for; call before {@link text} or {@link json} of an item. */
   async prepare(
@@ -115,29 +144,25 @@ export class ItemFormat {
   }
 
   text(item: Item): string {
-    return this.#template.render((key) => this.#value(item, key));
+    return this.#template.render((key) => this.value(item, key));
   }
 
   /** One JSON object: the keys that are always there, and those of the template. */
   json(item: Item): string {
     const object: Record<string, unknown> = {};
     for (const key of ["archivename", "archiveid"]) {
-      if (this.#template.keys.has(key)) object[key] = this.#value(item, key);
+      if (this.#template.keys.has(key)) object[key] = this.value(item, key);
     }
-    for (const key of ["type", "mode", "user", "group", "uid", "gid", "path"]) {
-      object[key] = this.#value(item, key);
+    for (const key of ALWAYS_IN_JSON) {
+      object[key] = key === "healthy" ? item.chunks_healthy === undefined : this.value(item, key);
     }
-    object["healthy"] = item.chunks_healthy === undefined;
-    for (const key of ["source", "linktarget", "flags"]) object[key] = this.#value(item, key);
     for (const key of this.#template.keys) {
-      if (key in object || ["bpath", "extra", "health"].includes(key)) continue;
-      const value = this.#value(item, key);
-      object[key] = value instanceof TimeValue ? jsonTime(value.us) : value;
+      if (!(key in object) && !NOT_IN_JSON.has(key)) object[key] = jsonValue(this.value(item, key));
     }
     return JSON.stringify(object);
   }
 
-  #value(item: Item, key: string): TemplateValue {
+  value(item: Item, key: string): TemplateValue {
     if (key in this.#digests) return this.#digests[key]!;
     const source = item.source === undefined ? "" : printable(item.source);
     const symlink = (item.mode & 0o170000) === 0o120000;

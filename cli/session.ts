@@ -294,7 +294,10 @@ class OpenRepository implements Session, NewSession {
     if (this.#codec) return this.#codec;
     const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
     const mode = detectMode(stored);
-    const { material, keyFile, passphrase } = await readKey(this.#keys(), mode, () => this.store.loadKey());
+    const reading = readKey(this.#keys(), mode, () => this.store.loadKey());
+    // Another thread derives the key: meanwhile this one finds out what the machine lends.
+    this.#accel();
+    const { material, keyFile, passphrase } = await reading;
     this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));

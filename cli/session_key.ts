@@ -61,8 +61,9 @@ export async function readKey(
   const blob = found ? found.blob : await loadFromRepository();
   if (blob === null || blob.length === 0) throw new KeyError("RepoKeyNotFoundError", [location]);
   const source = found ? found.path : `${location}/config`;
-  const open = (passphrase: string): KeyMaterial | null => {
-    const key = decodeKey(blob, { passphrase, mode, repositoryId, location, source, tamRequiredDefault });
+  const open = async (passphrase: string): Promise<KeyMaterial | null> => {
+    const options = { passphrase, mode, repositoryId, location, source, tamRequiredDefault };
+    const key = await decodeKey(blob, options);
     return key === "wrong passphrase" ? null : key;
   };
   return { ...await unlock(place.context, open, source), keyFile: found ? found.path : null };
@@ -70,21 +71,21 @@ export async function readKey(
 
 async function unlock(
   context: CommandContext,
-  open: (passphrase: string) => KeyMaterial | null,
+  open: (passphrase: string) => Promise<KeyMaterial | null>,
   source: string,
 ): Promise<{ material: KeyMaterial; passphrase: string }> {
   const given = environmentPassphrase(context);
   if (given !== null) {
-    const material = open(given);
+    const material = await open(given);
     if (material === null) throw new KeyError("PassphraseWrong");
     return { material, passphrase: given };
   }
   // A key without a passphrase needs no question.
-  const unprotected = open("");
+  const unprotected = await open("");
   if (unprotected !== null) return { material: unprotected, passphrase: "" };
   for (let attempt = 0; attempt < PASSPHRASE_ATTEMPTS; attempt++) {
     const passphrase = await askPassphrase(`Enter passphrase for key ${source}: `);
-    const material = open(passphrase);
+    const material = await open(passphrase);
     if (material !== null) return { material, passphrase };
   }
   throw new KeyError("PasswordRetriesExceeded");

@@ -30,6 +30,7 @@
  */
 import {
   BUZHASH_BLOCK,
+  BUZHASH_BLOCKS,
   BUZHASH_MASK,
   BUZHASH_MASKS,
   BUZHASH_MIN_SIZE,
@@ -94,14 +95,18 @@ function roll(state: usize, sum: u32, at: usize, window: usize): u32 {
   return rotl<u32>(sum, 1) ^ (leaving ^ entering(state, at + window));
 }
 
-/** Prepares `state` (BUZHASH_STATE_BYTES long). `minSize` is at least 1. */
-export function init(state: usize, seed: u32, mask: u32, window: u32, minSize: u32): void {
+/**
+ * Prepares `state` (BUZHASH_STATE_BYTES long). `minSize` is at least 1. Without `blocks` the state is only ever rolled,
+ * and no vector instruction comes to run.
+ */
+export function init(state: usize, seed: u32, mask: u32, window: u32, minSize: u32, blocks: bool): void {
   if (wideOwner == state) wideOwner = 0;
   store<u32>(state, 0, BUZHASH_POSITION);
   store<u32>(state, 0, BUZHASH_SUM);
   store<u32>(state, mask, BUZHASH_MASK);
   store<u32>(state, window, BUZHASH_WINDOW);
   store<u32>(state, minSize, BUZHASH_MIN_SIZE);
+  store<u32>(state, <u32>blocks, BUZHASH_BLOCKS);
   for (let i: usize = 0; i < 256; i++) {
     const value = load<u32>(BASE_TABLE + (i << 2)) ^ seed;
     store<u32>(state + (i << 2), value, BUZHASH_TABLE_IN);
@@ -350,7 +355,7 @@ export function scan(state: usize, data: usize, filled: u32, ended: bool): u32 {
   const stop = data + filled - window;
   const warmBytes = blocksOf(window) * BLOCK;
   // Skipping pays only where there is much more than the window, whose sums it has to compute again.
-  if (canSkip(window, mask) && at + 2 * warmBytes < stop) {
+  if (load<u32>(state, BUZHASH_BLOCKS) && canSkip(window, mask) && at + 2 * warmBytes < stop) {
     // Up to here by hand, so that a window ends with a block.
     const first = at + warmBytes - window;
     const reached = rollTo(state, at, first);

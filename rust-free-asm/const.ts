@@ -6,15 +6,18 @@
 /**
  * State of one buzhash scanner.
  *
- *     0        4     8      12       16        20           32           1056         2080
- *     position | sum | mask | window | minSize | (reserved) | table IN   | table OUT  |
- *     u32        u32   u32    u32      u32                    256 * u32    256 * u32
+ *     0        4     8      12       16        20       24           32           1056         2080
+ *     position | sum | mask | window | minSize | blocks | (reserved) | table IN   | table OUT  |
+ *     u32        u32   u32    u32      u32       u32                   256 * u32    256 * u32
+ *
+ * `blocks` is 1 where whole blocks without a cut may be passed over at once.
  */
 export const BUZHASH_POSITION = 0;
 export const BUZHASH_SUM = 4;
 export const BUZHASH_MASK = 8;
 export const BUZHASH_WINDOW = 12;
 export const BUZHASH_MIN_SIZE = 16;
+export const BUZHASH_BLOCKS = 20;
 export const BUZHASH_TABLE_IN = 32;
 export const BUZHASH_TABLE_OUT = 1056;
 export const BUZHASH_STATE_BYTES = 2080;
@@ -84,3 +87,10 @@ export const XXH64_STATE_BYTES = 80;
 export const BLAKE2B_COUNTER = 64;
 export const BLAKE2B_STATE_BYTES = 72;
 export const BLAKE2B_BLOCK_BYTES = 128;
+
+/** The LZ4 encoder's table of positions: 8192 * u32 at a fixed address. */
+export const LZ4_TABLE = 4096;
+/** The first address that a host may use. */
+export const LZ4_FREE = 36864;
+/** Room that must follow input and output. */
+export const LZ4_SLACK = 64;

@@ -8,7 +8,14 @@ import { BUZHASH_WASM } from "./buzhash_wasm.ts";
 
 /** The kernel's functions; pointers are addresses in the instance's memory (rust-free-asm/buzhash.ts). */
 export interface BuzhashFunctions {
-  init(state: number, seed: number, mask: number, window: number, minSize: number): void;
+  init(
+    state: number,
+    seed: number,
+    mask: number,
+    window: number,
+    minSize: number,
+    blocks: number,
+  ): void;
   reset(state: number): void;
   hash(state: number, data: number, length: number): number;
   scan(state: number, data: number, filled: number, ended: number): number;
@@ -16,6 +23,12 @@ export interface BuzhashFunctions {
 
 /** A bare instance with at least `bytes` of memory, of which a caller owns all from BUZHASH_FREE on. */
 export const instantiateBuzhash: (bytes: number) => Kernel<BuzhashFunctions> = kernelFactory(BUZHASH_WASM);
+
+/**
+ * 0 on big-endian machines: the compiler of Node 20's V8 for s390x makes code of the kernel's vector loads that crashes
+ * (seen under QEMU; with --liftoff-only it works). They roll the hash byte by byte, to the same cuts.
+ */
+const BLOCKS = new Uint8Array(new Uint16Array([1]).buffer)[0]!;
 
 export interface BuzhashOptions {
   /** 32 bits; mixed into the table of constants. */
@@ -46,7 +59,7 @@ export class BuzhashScanner {
     this.#data = Math.ceil((this.#state + BUZHASH_STATE_BYTES) / 64) * 64;
     this.#kernel = instantiateBuzhash(this.#data + bufferBytes);
     this.buffer = new Uint8Array(this.#kernel.memory.buffer, this.#data, bufferBytes);
-    this.#kernel.init(this.#state, seed >>> 0, 2 ** maskBits - 1, windowSize, minSize);
+    this.#kernel.init(this.#state, seed >>> 0, 2 ** maskBits - 1, windowSize, minSize, BLOCKS);
   }
 
   /** Forgets a chunk that was begun. */

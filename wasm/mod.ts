@@ -2,5 +2,6 @@
 export { Blake2b256 } from "./blake2b.ts";
 export { type BuzhashOptions, BuzhashScanner } from "./buzhash.ts";
 export { HashIndex, INDEX_FILE_HEADER_BYTES, type IndexFile } from "./hash_index.ts";
+export { decodeLz4, encodeLz4, lz4Bound } from "./lz4.ts";
 export { Xxh64 } from "./xxh64.ts";
 export { selfTest } from "./self_test.ts";

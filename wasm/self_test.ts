@@ -5,6 +5,7 @@
 import { Blake2b256 } from "./blake2b.ts";
 import { BuzhashScanner } from "./buzhash.ts";
 import { HashIndex } from "./hash_index.ts";
+import { decodeLz4, encodeLz4, lz4Bound } from "./lz4.ts";
 import { Xxh64 } from "./xxh64.ts";
 
 /** Throws Error naming the kernel that answers wrong. */
@@ -12,6 +13,7 @@ export function selfTest(): void {
   testBlake2b();
   testBuzhash();
   testHashIndex();
+  testLz4();
   testXxh64();
 }
 
@@ -106,6 +108,20 @@ function testHashIndex(): void {
   expect("hash_index", "iteration", seen === 800 && index.size === 800);
   index.dispose();
   copy.dispose();
+}
+
+function testLz4(): void {
+  // 95 times "a" and "AAAAA": a literal, a match that overlaps itself, five literals.
+  const plain = new Uint8Array(100).fill(97);
+  plain.fill(65, 95);
+  const block = new Uint8Array(lz4Bound(plain.length));
+  const length = encodeLz4(plain, block);
+  const hex = [...block.subarray(0, length)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  expect("lz4", "packing", hex === "1f6101004b504141414141");
+  const again = new Uint8Array(100);
+  expect("lz4", "unpacking", decodeLz4(block.subarray(0, length), again) === 100);
+  expect("lz4", "bytes", again.every((byte, i) => byte === plain[i]));
+  expect("lz4", "too little room", decodeLz4(block.subarray(0, length), again.subarray(1)) === -1);
 }
 
 function testXxh64(): void {

@@ -23,7 +23,8 @@ export interface CheckContext {
   store: StoreDeleter;
   codec: ObjectCodec;
   reporter: Reporter;
-  newIndex(): ChunksIndex;
+  /** An empty index for about so many entries. */
+  newIndex(capacity: number): ChunksIndex;
   nowUs(): number;
   /** Called now and then; may let the event loop turn, so that signals arrive. */
   breathe(): void | Promise<void>;
@@ -40,14 +41,13 @@ export interface CheckOptions {
 const LIST_LIMIT = 100_000;
 
 export class ArchiveCheck {
-  readonly #chunks: ChunksIndex;
+  #chunks!: ChunksIndex;
   /** Ids that a repair may have left without a reference: not orphans to complain about. */
   readonly #superseded = new Set<string>();
   #errors = 0;
   readonly #id = asChunkId(new Uint8Array(ID_LENGTH));
 
   constructor(private readonly context: CheckContext, private readonly options: CheckOptions) {
-    this.#chunks = context.newIndex();
   }
 
   /** True where all is well, or where repair has made it so. Problems are logged as errors. */
@@ -105,8 +105,8 @@ export class ArchiveCheck {
   }
 
   async #loadIds(): Promise<void> {
+    this.#chunks = this.context.newIndex(await this.context.store.count());
     let marker: ChunkId | undefined;
-    this.#chunks.reserve(await this.context.store.count());
     for (;;) {
       const packed = await this.context.store.list(LIST_LIMIT, marker);
       if (packed.length === 0) return;
@@ -281,8 +281,7 @@ export class ArchiveCheck {
       );
       return;
     }
-    const unused: ChunkId[] = [];
-    for (const id of this.#chunks.unreferenced()) if (!equalBytes(id, MANIFEST_ID)) unused.push(id);
+    const unused = this.#chunks.unreferenced().filter((id) => !equalBytes(id, MANIFEST_ID));
     const orphans = unused.filter((id) => !this.#superseded.has(hexOfId(id)));
     if (orphans.length > 0) this.#problem(`${orphans.length} orphaned objects found`);
     if (!this.options.repair || unused.length === 0) return;

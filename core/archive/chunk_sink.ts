@@ -1,14 +1,16 @@
 /**
  * The way of a chunk into the repository: id, known already?, seal, put, count. Knowing that a chunk exists is all that
- * `create` needs of the repository, so no reference counts are loaded before a backup starts (design).
+ * `create` needs of the repository, so no reference counts are loaded before a backup starts (design). Contents of files go
+ * through the pool, in batches and on all cores; metadata past it, one by one.
  */
 import type { ChunksIndex } from "../local/mod.ts";
 import {
+  type ChunkReceiver,
   type Compression,
   type ObjectCodec,
   type SealedChunk,
   SealPool,
-  type SealWorkerSpawner,
+  type WorkerSpawner,
 } from "../object/mod.ts";
 import type { Awaitable, StoreDeleter } from "../store/mod.ts";
 import type { ChunkId } from "../bytes/mod.ts";
@@ -16,13 +18,16 @@ import { Hole } from "../chunk/mod.ts";
 import type { ChunkEntry } from "./item.ts";
 import type { Stats } from "./stats.ts";
 
+export interface ChunkSinkOptions {
+  compression: Compression;
+  /** Bytes of the largest chunk of a file. */
+  largestChunk?: number;
+  spawner?: WorkerSpawner | undefined;
+}
+
 export class ChunkSink {
-  /** Ids put since {@link startUndo}; null when nobody wants to undo. */
-  #undo: ChunkId[] | null = null;
-
-  /** The chunks that holes are, by size: each is hashed once only. */
-  readonly #holes = new Map<number, Awaitable<ChunkEntry>>();
-
+  /** Ids of the chunks that holes are, by size: each is hashed once only. */
+  readonly #holes = new Map<number, ChunkId>();
   readonly #pool: SealPool;
 
   /** `seen` starts empty or prefilled; it learns of every chunk that passes. */
@@ -30,7 +35,7 @@ export class ChunkSink {
     private readonly store: StoreDeleter,
     codec: ObjectCodec,
     private readonly seen: ChunksIndex,
-    options: { compression: Compression; spawner?: SealWorkerSpawner | undefined },
+    options: ChunkSinkOptions,
   ) {
     this.#pool = new SealPool(codec, {
       ...options,
@@ -39,49 +44,60 @@ export class ChunkSink {
     });
   }
 
-  /**
-   * Stores `plain` unless the repository has it. With `parallel` it may be reused when the call returns, but {@link room} must
-   * be asked before; else when the result is there.
-   */
-  add(plain: Uint8Array, stats: Stats, parallel = false): Awaitable<ChunkEntry> {
-    return plain instanceof Hole ? this.#addHole(plain, stats, parallel) : this.#add(plain, stats, parallel);
+  /** Stores `plain` unless the repository has it, at once: metadata. */
+  add(plain: Uint8Array, stats: Stats): Awaitable<ChunkEntry> {
+    const sealed = this.#pool.add(plain);
+    return sealed instanceof Promise ? sealed.then((chunk) => count(chunk, stats)) : count(sealed, stats);
   }
 
-  #addHole(hole: Hole, stats: Stats, parallel: boolean): Awaitable<ChunkEntry> {
-    const known = this.#holes.get(hole.length);
-    if (known === undefined) {
-      const entry = this.#add(hole, stats, parallel);
-      this.#holes.set(hole.length, entry);
-      if (entry instanceof Promise) {
-        const learn = (chunk: ChunkEntry): void => {
-          if (this.#holes.get(chunk.size) === entry) this.#holes.set(chunk.size, chunk);
-        };
-        entry.then(learn, () => {});
-      }
-      return entry;
-    }
-    const again = (entry: ChunkEntry): ChunkEntry => {
-      stats.addChunk(entry.size, entry.csize, false);
-      return entry;
+  /** Sends a chunk of a file on its way; `receiver` learns when it is in the repository. */
+  send(chunk: Uint8Array, receiver: ChunkReceiver): void | Promise<void> {
+    const id = chunk instanceof Hole ? this.#holes.get(chunk.length) : undefined;
+    const ready = this.#pool.ready(id === undefined ? chunk.length : 0);
+    if (ready) return ready.then(() => this.#send(chunk, id, receiver));
+    return this.#send(chunk, id, receiver);
+  }
+
+  #send(chunk: Uint8Array, id: ChunkId | undefined, receiver: ChunkReceiver): void | Promise<void> {
+    if (id === undefined) {
+      this.#pool.space(chunk.length).set(chunk);
+      this.#pool.push(chunk.length, chunk instanceof Hole ? this.#learning(receiver) : receiver);
+    } else this.#pool.pushKnown(id, chunk.length, receiver);
+    return this.#pool.pump();
+  }
+
+  #learning(receiver: ChunkReceiver): ChunkReceiver {
+    return {
+      receive: (chunk) => {
+        this.#holes.set(chunk.size, chunk.id);
+        receiver.receive(chunk);
+      },
     };
-    if (!(known instanceof Promise)) return again(known);
-    const entry = known.then(again);
-    entry.catch(() => {});
-    return entry;
   }
 
-  #add(plain: Uint8Array, stats: Stats, parallel: boolean): Awaitable<ChunkEntry> {
-    const sealed = this.#pool.submit(plain, parallel);
-    if (!(sealed instanceof Promise)) return count(sealed, stats);
-    const entry = sealed.then((chunk) => count(chunk, stats));
-    // Whoever asks for room, or for this entry, learns of a failure; nobody may be asking just now.
-    entry.catch(() => {});
-    return entry;
+  /** Makes room for a chunk of up to `size` bytes; then {@link space}, then {@link push}. Throws what failed before. */
+  ready(size: number): void | Promise<void> {
+    return this.#pool.ready(size);
   }
 
-  /** Waits until another parallel chunk is welcome. Throws the first failure of an earlier one. */
-  room(): void | Promise<void> {
-    return this.#pool.room();
+  /** Where the chunk's bytes are to be written. */
+  space(size: number): Uint8Array {
+    return this.#pool.space(size);
+  }
+
+  /** The first `size` bytes of {@link space} are a chunk; `receiver` learns when it is in the repository. */
+  push(size: number, receiver: ChunkReceiver): void {
+    this.#pool.push(size, receiver);
+  }
+
+  /** Brings on what is under way. Cheap. */
+  pump(): void | Promise<void> {
+    return this.#pool.pump();
+  }
+
+  /** Waits until everything pushed is in the repository. */
+  drain(): void | Promise<void> {
+    return this.#pool.drain();
   }
 
   /** Counts chunks that an unchanged file had before; false, and nothing counted, where the repository lacks one. */
@@ -119,7 +135,6 @@ export class ChunkSink {
   #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
     const wait = this.store.put(id, stored);
     this.seen.add(id, size, stored.length);
-    this.#undo?.push(id);
     return wait;
   }
 
@@ -130,30 +145,6 @@ export class ChunkSink {
     await this.store.delete(id);
   }
 
-  /** From here on new chunks are remembered, until {@link keep} or {@link undo}. */
-  startUndo(): void {
-    this.#undo = [];
-  }
-
-  keep(): void {
-    this.#undo = null;
-  }
-
-  /**
-   * Deletes the chunks that were new since {@link startUndo}: their file could not be read to its end and is not in the
-   * archive, so they would be orphans that `check` complains about. Answers their stored size in bytes.
-   */
-  async undo(): Promise<number> {
-    await this.#pool.drain();
-    let bytes = 0;
-    for (const id of this.#undo ?? []) {
-      bytes += Math.max(0, this.seen.csize(id));
-      await this.forget(id);
-    }
-    this.#undo = null;
-    return bytes;
-  }
-
   /** Ends the worker threads. */
   dispose(): void {
     this.#pool.dispose();
@@ -161,7 +152,6 @@ export class ChunkSink {
 }
 
 function count(chunk: SealedChunk, stats: Stats): ChunkEntry {
-  const { id, size, csize } = chunk;
-  stats.addChunk(size, csize, chunk.isNew);
-  return { id, size, csize };
+  stats.addChunk(chunk.size, chunk.csize, chunk.isNew);
+  return chunk;
 }

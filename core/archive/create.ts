@@ -2,7 +2,7 @@
  * From a walk over the file system to the items of an archive. Trouble with a source file becomes a warning and the
  * backup goes on; trouble with the repository ends it (the wrap rule: only a SourceError is caught here).
  */
-import type { Chunker, SparseFile } from "../chunk/mod.ts";
+import type { Chunker, ReadBlock, SparseFile } from "../chunk/mod.ts";
 import type { ExtendedMeta, FileReader, ItemMeta, WalkEntry } from "../fs/mod.ts";
 import type { Stat } from "../platform/mod.ts";
 import type { Awaitable } from "../store/mod.ts";
@@ -10,6 +10,7 @@ import type { WarningCode } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import { printable } from "../bytes/mod.ts";
 import type { ArchiveWriter } from "./archive_writer.ts";
+import { FileContents, WaitingItems } from "./waiting_items.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { ChunkEntry, Item } from "./item.ts";
 
@@ -62,8 +63,8 @@ export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
 
-/** Files from this size on are sealed by worker threads, where there are some. */
-const PARALLEL_BYTES = 4 << 20;
+/** So many items wait at most for chunks of a file before them. */
+const MAX_WAITING = 1024;
 
 /** File types of `Stat.mode`. */
 const TYPE = 0o170000;
@@ -77,6 +78,7 @@ const BLOCK = 0o060000;
 export class Backup {
   /** Archive path of the first name of each file with several names, by device and inode. */
   readonly #hardLinks = new Map<string, string>();
+  readonly #waiting: WaitingItems;
   #lastCheckpointMs: number;
   #lastProgressMs = -Infinity;
   /** Status letters of the folders that the walk is in. As borg has it, a folder is told of after what is in it. */
@@ -91,29 +93,49 @@ export class Backup {
     private readonly options: BackupOptions,
   ) {
     this.#lastCheckpointMs = options.nowMs();
+    this.#waiting = new WaitingItems((item) => this.writer.addItem(item));
   }
 
   /** Adds everything the source yields. The caller saves the archive. */
   async run(): Promise<void> {
     const onLeave = (path: string): void => this.#status(this.#folderStatus.pop()!, path);
     for (let entry = this.source.next(onLeave); entry !== null; entry = this.source.next(onLeave)) {
-      if ("pipe" in entry) await this.#addPipe(entry);
-      else await this.#addEntry(entry);
-      const wait = this.options.breathe();
+      let wait = "pipe" in entry ? this.#addPipe(entry) : this.#addEntry(entry);
+      if (wait) await wait;
+      wait = this.options.breathe();
       if (wait) await wait;
       if (this.#checkpointDue()) await this.#checkpoint();
     }
+    await this.#settle();
     this.#progress("", true);
   }
 
-  async #addEntry(entry: WalkEntry): Promise<void> {
-    let status: string;
+  /** Everything up to here is in the archive's item stream. */
+  async #settle(): Promise<void> {
+    await this.sink.drain();
+    await this.#waiting.flush();
+  }
+
+  #addEntry(entry: WalkEntry): void | Promise<void> {
+    let status: Awaitable<string>;
     try {
-      status = await this.#addByType(entry);
+      status = this.#addByType(entry);
     } catch (error) {
-      this.#warn(error, entry.path);
-      status = "E";
+      status = this.#failed(error, entry.path);
     }
+    if (typeof status === "string") return this.#added(entry, status);
+    return status.catch((error) => this.#failed(error, entry.path)).then((said) => this.#added(entry, said));
+  }
+
+  /** Trouble with a source file is told; any other goes on upwards. */
+  #failed(error: unknown, path: string): "E" {
+    const warning = this.source.warningOf(error);
+    if (!warning) throw error;
+    this.reporter.warn(warning.code, path, warning.message);
+    return "E";
+  }
+
+  #added(entry: WalkEntry, status: string): void {
     if (status === "C") {
       this.reporter.warn("FileChangedWarning", entry.path, "file changed while it was backed up");
     }
@@ -121,26 +143,18 @@ export class Backup {
     else if (entry.inside !== "marked" || status === "E") this.#status(status, entry.path);
   }
 
-  /** Trouble with a source file is told; any other goes on upwards. */
-  #warn(error: unknown, path: string): void {
-    const warning = this.source.warningOf(error);
-    if (!warning) throw error;
-    this.reporter.warn(warning.code, path, warning.message);
-  }
-
   async #addPipe(entry: PipeEntry): Promise<void> {
     const { item } = entry;
     this.#status("i", item.path);
+    item.hardlink_master = false;
+    let contents: FileContents;
     try {
-      await this.#addContents(item, item.path, { read: (into) => entry.read(into), parallel: true });
+      contents = await this.#addContents(item, item.path, (into) => entry.read(into));
     } catch (error) {
-      this.#warn(error, item.path);
-      return this.#status("E", item.path);
+      return this.#status(this.#failed(error, item.path), item.path);
     }
     await entry.end();
-    item.hardlink_master = false;
-    this.writer.stats.files++;
-    await this.#add(item, "");
+    await this.#addFileItem(item, contents);
   }
 
   #status(status: string, path: string): void {
@@ -149,25 +163,28 @@ export class Backup {
     }
   }
 
-  async #addByType(entry: WalkEntry): Promise<string> {
+  #addByType(entry: WalkEntry): Awaitable<string> {
     const { path, stat } = entry;
     const type = stat.mode & TYPE;
     if (this.source.specialReader && (type === FIFO || type === CHARACTER || type === BLOCK)) {
-      return await this.#addSpecialContents(entry, this.source.specialReader);
+      return this.#addSpecialContents(entry, this.source.specialReader);
     }
     switch (type) {
       case REGULAR:
-        return await this.#addFile(entry);
+        return this.#addFile(entry);
       case DIRECTORY:
-        return await this.#add(this.#metaOf(entry), "d");
-      case SYMLINK:
-        return await this.#add({ ...this.#metaOf(entry), source: this.source.readLink(path, entry.at) }, "s");
+        return this.#add(this.#metaOf(entry), "d");
+      case SYMLINK: {
+        const item = this.#metaOf(entry);
+        item.source = this.source.readLink(path, entry.at);
+        return this.#add(item, "s");
+      }
       case FIFO:
-        return await this.#addSpecial(entry, {}, "f");
+        return this.#addSpecial(entry, "f");
       case CHARACTER:
-        return await this.#addSpecial(entry, { rdev: stat.rdev }, "c");
+        return this.#addSpecial(entry, "c");
       case BLOCK:
-        return await this.#addSpecial(entry, { rdev: stat.rdev }, "b");
+        return this.#addSpecial(entry, "b");
       default: // sockets and doors mean nothing outside of the running system
         return "";
     }
@@ -176,23 +193,31 @@ export class Backup {
   /** Of what is not opened. */
   #metaOf(entry: WalkEntry): Item {
     const { archivePath, stat } = entry;
-    return Object.assign(this.source.meta(archivePath, stat), this.source.extended?.(entry, stat));
+    const item: Item = this.source.meta(archivePath, stat);
+    const extended = this.source.extended?.(entry, stat);
+    return extended ? Object.assign(item, extended) : item;
   }
 
-  async #add(item: Item, status: string): Promise<string> {
-    const wait = this.writer.addItem(item);
-    if (wait) await wait;
-    this.#progress(item.path, false);
+  /** Adds an item, once those before it are complete. */
+  #add(item: Item, status: string, contents: FileContents | null = null): Awaitable<string> {
+    const wait = this.#waiting.add(item, contents);
+    if (this.reporter.progress) this.#progress(item.path, false);
+    if (wait) return wait.then(() => this.#limit(status));
+    return this.#waiting.count < MAX_WAITING ? status : this.#limit(status);
+  }
+
+  async #limit(status: string): Promise<string> {
+    if (this.#waiting.count >= MAX_WAITING) await this.#settle();
     return status;
   }
 
-  async #addSpecial(entry: WalkEntry, extra: Partial<Item>, status: string): Promise<string> {
-    const item: Item = { ...this.#metaOf(entry), ...extra };
-    if (this.#linkTo(entry.stat, item)) return await this.#add(item, "h");
+  #addSpecial(entry: WalkEntry, status: string): Awaitable<string> {
+    const item = this.#metaOf(entry);
+    if (status !== "f") item.rdev = entry.stat.rdev;
+    if (this.#linkTo(entry.stat, item)) return this.#add(item, "h");
     item.hardlink_master = entry.stat.nlink > 1;
-    await this.#add(item, status);
     this.#rememberLink(entry.stat, item);
-    return status;
+    return this.#add(item, status);
   }
 
   /** A device or FIFO as a regular file with what can be read from it. */
@@ -205,13 +230,9 @@ export class Backup {
       if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status("A", entry.path);
-      await this.#addContents(item, entry.path, {
-        read: (into) => reader.read(into),
-        sparse: reader,
-        parallel: true,
-      });
-      await this.#addMaster(Object.assign(item, extended), stat);
-      return "";
+      const contents = await this.#addContents(item, entry.path, (into) => reader.read(into), reader);
+      this.#rememberLink(stat, item);
+      return await this.#addFileItem(Object.assign(item, extended), contents);
     } finally {
       reader.close();
     }
@@ -230,115 +251,174 @@ export class Backup {
     if (stat.nlink > 1) this.#hardLinks.set(`${stat.dev}:${stat.ino}`, item.path);
   }
 
-  async #addFile(entry: WalkEntry): Promise<string> {
-    const unchanged = await this.#addUnchanged(entry);
-    if (unchanged !== null) return unchanged;
-    const reader = this.source.reader;
+  /** A regular file that is not a further name of another. */
+  #addFileItem(item: Item, contents: FileContents | null): Awaitable<string> {
+    this.writer.stats.files++;
+    return this.#add(item, "", contents);
+  }
+
+  #addFile(entry: WalkEntry): Awaitable<string> {
+    const { stat } = entry;
+    const known = this.source.cache && !(stat.nlink > 1 && this.#hardLinks.has(`${stat.dev}:${stat.ino}`))
+      ? this.source.cache.lookup(entry.path, stat)
+      : null;
+    if (known === null || known === "changed") return this.#readFile(entry, known === null ? "A" : "M");
+    const item = this.#metaOf(entry);
+    const reused = this.sink.reuse(known, this.writer.stats);
+    if (typeof reused === "boolean") return this.#addUnchanged(entry, item, known, reused);
+    return reused.then((reused) => this.#addUnchanged(entry, item, known, reused));
+  }
+
+  /** A file that the files cache knows, without opening it. */
+  #addUnchanged(
+    entry: WalkEntry,
+    item: Item,
+    chunks: readonly ChunkEntry[],
+    reused: boolean,
+  ): Awaitable<string> {
+    // Not where the repository lost a chunk, or another one stands in its place.
+    if (!reused) return this.#readFile(entry, "M");
+    const { stat } = entry;
+    item.hardlink_master = stat.nlink > 1;
+    item.chunks = chunks;
+    item.size = stat.size;
+    this.#status("U", entry.path);
+    this.#rememberLink(stat, item);
+    return this.#addFileItem(item, null);
+  }
+
+  #readFile(entry: WalkEntry, letter: "A" | "M"): Awaitable<string> {
+    const { reader } = this.source;
     // The open file's own stat is what counts: the name may point elsewhere by now.
     const stat = reader.open(entry.path, entry.stat, entry.at);
+    let result: Awaitable<string> | null = null;
     try {
       const item: Item = this.source.meta(entry.archivePath, stat);
       // Read first, because this may fail, and stored last: parts of a file do not have them.
-      const extended = this.source.extended?.(entry, stat, reader.descriptor);
-      if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
+      const extended = this.source.extended?.(entry, stat, reader.descriptor) ?? null;
+      if (this.#linkTo(stat, item)) {
+        return result = this.#closing(this.#add(extended ? Object.assign(item, extended) : item, "h"));
+      }
       item.hardlink_master = stat.nlink > 1;
-      this.#status(this.#cacheSaid === "changed" ? "M" : "A", entry.path);
-      const chunks = await this.#addContents(item, entry.path, {
-        read: (into) => reader.read(into),
-        sparse: reader,
-        parallel: stat.size >= PARALLEL_BYTES,
-      });
-      const changed = reader.changedSinceOpen();
-      if (!changed) this.source.cache?.remember(entry.path, stat, chunks);
-      await this.#addMaster(Object.assign(item, extended), stat);
-      return changed ? "C" : "";
+      this.#status(letter, entry.path);
+      return result = this.#closing(
+        stat.size < this.chunker.wholeBelow
+          ? this.#readSmall(entry, stat, item, extended)
+          : this.#readLarge(entry, stat, item, extended, (into) => reader.read(into), reader),
+      );
     } finally {
-      reader.close();
+      if (!(result instanceof Promise)) reader.close();
     }
   }
 
-  async #addMaster(item: Item, stat: Stat): Promise<void> {
-    this.writer.stats.files++;
-    await this.#add(item, "");
+  /** The file that is open is closed when `status` is there. */
+  #closing(status: Awaitable<string>): Awaitable<string> {
+    return status instanceof Promise ? status.finally(() => this.source.reader.close()) : status;
+  }
+
+  /** A file of one chunk goes straight to where the chunk is worked on, and is not copied on the way. */
+  #readSmall(entry: WalkEntry, stat: Stat, item: Item, extended: ExtendedMeta | null): Awaitable<string> {
+    const ready = stat.size > 0 ? this.sink.ready(stat.size + 1) : undefined;
+    if (ready) return ready.then(() => this.#readReady(entry, stat, item, extended));
+    return this.#readReady(entry, stat, item, extended);
+  }
+
+  #readReady(entry: WalkEntry, stat: Stat, item: Item, extended: ExtendedMeta | null): Awaitable<string> {
+    const { reader } = this.source;
+    // One byte more than there should be: a file that grows is found out.
+    const space = stat.size > 0 ? this.sink.space(stat.size + 1) : ONE_BYTE;
+    let size = 0;
+    for (let got = -1; got !== 0 && size < space.length; size += got) {
+      got = reader.read(size === 0 ? space : space.subarray(size));
+    }
+    if (size === space.length) {
+      // Larger than its stat says: it grows, or is one of the files that the system makes up when they are read.
+      const begun = new Repeated(space.slice(), (into) => reader.read(into));
+      return this.#readLarge(entry, stat, item, extended, (into) => begun.read(into));
+    }
+    const contents = new FileContents(this.writer.stats, size);
+    if (size > 0) this.sink.push(size, contents);
+    contents.pushed = size > 0 ? 1 : 0;
+    const added = this.#addRead(entry, stat, extended ? Object.assign(item, extended) : item, contents);
+    const pumped = size > 0 ? this.sink.pump() : undefined;
+    return pumped ? pumped.then(() => added) : added;
+  }
+
+  async #readLarge(
+    entry: WalkEntry,
+    stat: Stat,
+    item: Item,
+    extended: ExtendedMeta | null,
+    read: ReadBlock,
+    sparse?: SparseFile,
+  ): Promise<string> {
+    const contents = await this.#addContents(item, entry.path, read, sparse);
+    return await this.#addRead(entry, stat, Object.assign(item, extended), contents);
+  }
+
+  #addRead(entry: WalkEntry, stat: Stat, item: Item, contents: FileContents): Awaitable<string> {
+    const changed = this.source.reader.changedSinceOpen();
+    if (!changed && this.source.cache) {
+      const { cache } = this.source;
+      contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks);
+    }
     this.#rememberLink(stat, item);
+    const added = this.#addFileItem(item, contents);
+    if (!changed) return added;
+    return typeof added === "string" ? "C" : added.then(() => "C");
   }
 
-  /** What the files cache said of the file at hand. */
-  #cacheSaid: "changed" | null = null;
-
-  /** Adds a file that the files cache knows to be unchanged, without opening it; null where it does not. */
-  async #addUnchanged(entry: WalkEntry): Promise<string | null> {
-    const { stat } = entry;
-    this.#cacheSaid = null;
-    if (!this.source.cache || (stat.nlink > 1 && this.#hardLinks.has(`${stat.dev}:${stat.ino}`))) return null;
-    const cached = this.source.cache.lookup(entry.path, stat);
-    if (cached === null || cached === "changed") {
-      this.#cacheSaid = cached;
-      return null;
-    }
-    const item: Item = this.#metaOf(entry);
-    const reused = this.sink.reuse(cached, this.writer.stats);
-    if (!(reused instanceof Promise ? await reused : reused)) {
-      // The repository lost a chunk, or another one stands in its place: the file is read.
-      this.#cacheSaid = "changed";
-      return null;
-    }
-    item.hardlink_master = stat.nlink > 1;
-    item.chunks = cached;
-    item.size = stat.size;
-    this.#status("U", entry.path);
-    await this.#addMaster(item, stat);
-    return "";
-  }
-
-  /** Stores the contents and completes the item with them. */
+  /** Sends the contents on their way, chunk by chunk. */
   async #addContents(
     item: Item,
     path: string,
-    contents: { read: (into: Uint8Array) => number; sparse?: SparseFile; parallel: boolean },
-  ): Promise<readonly ChunkEntry[]> {
-    const { read, sparse, parallel } = contents;
-    const added: Awaitable<ChunkEntry>[] = [];
-    let size = 0;
+    read: ReadBlock,
+    sparse?: SparseFile,
+  ): Promise<FileContents> {
+    const contents = new FileContents(this.writer.stats, 0);
     let inParts = 0;
     let part = 0;
-    this.sink.startUndo();
     try {
       for (const chunk of this.chunker.chunk(read, sparse)) {
-        size += chunk.length;
-        const entry = this.sink.add(chunk, this.writer.stats, parallel);
-        added.push(parallel || !(entry instanceof Promise) ? entry : await entry);
-        const room = parallel ? this.sink.room() : undefined;
-        if (room) await room;
+        contents.pushed++;
+        contents.size += chunk.length;
+        let wait = this.sink.send(chunk, contents);
+        if (wait) await wait;
         if (this.reporter.progress) this.#progress(path, false);
-        const wait = this.options.breathe();
+        wait = this.options.breathe();
         if (wait) await wait;
         if (this.#checkpointDue()) {
-          await this.#addPart(item, await Promise.all(added.slice(inParts)), ++part);
-          inParts = added.length;
-          this.sink.startUndo();
+          await this.#settle();
+          await this.#addPart(item, contents.chunks.slice(inParts), ++part);
+          inParts = contents.chunks.length;
+          contents.keep();
         }
       }
     } catch (error) {
-      if (this.source.warningOf(error)) await this.#undoFile(added);
+      if (this.source.warningOf(error)) await this.#undo(contents);
       throw error;
     }
-    const chunks = parallel ? await Promise.all(added) : added as ChunkEntry[];
-    this.sink.keep();
-    if (part > 0 && inParts < chunks.length) await this.#addPart(item, chunks.slice(inParts), ++part);
-    item.chunks = chunks;
-    item.size = size;
-    if (part > 0) this.#countParts(chunks, part);
-    return chunks;
+    if (part > 0) {
+      await this.#settle();
+      const { chunks } = contents;
+      if (inParts < chunks.length) await this.#addPart(item, chunks.slice(inParts), ++part);
+      this.#countParts(chunks, part);
+    }
+    return contents;
   }
 
-  /** The file is not going to be in the archive: neither shall its new chunks nor its sizes. */
-  async #undoFile(added: readonly Awaitable<ChunkEntry>[]): Promise<void> {
-    const undone = await this.sink.undo();
-    for (const chunk of await Promise.all(added)) {
-      this.writer.stats.addChunk(-chunk.size, -chunk.csize, false);
+  /**
+   * The file is not going to be in the archive: neither shall its sizes, nor its new chunks, which would be orphans that
+   * `check` complains about.
+   */
+  async #undo(contents: FileContents): Promise<void> {
+    await this.#settle();
+    const { stats } = this.writer;
+    for (const { size, csize } of contents.chunks) stats.addChunk(-size, -csize, false);
+    for (const { id, csize } of contents.fresh) {
+      stats.deduplicatedSize -= csize;
+      await this.sink.forget(id);
     }
-    this.writer.stats.deduplicatedSize -= undone;
   }
 
   /** Stores what was read of a large file so far as an item of its own and commits a checkpoint. */
@@ -366,6 +446,7 @@ export class Backup {
   }
 
   async #checkpoint(): Promise<void> {
+    await this.#settle();
     await this.writer.checkpoint();
     this.#lastCheckpointMs = this.options.nowMs();
     if (this.options.interrupted()) throw new Interrupted("the backup was interrupted");
@@ -386,5 +467,20 @@ export class Backup {
       path: printable(path),
       finished,
     });
+  }
+}
+
+const ONE_BYTE = new Uint8Array(1);
+
+/** Bytes that were read already, and then the rest. */
+class Repeated {
+  constructor(private begun: Uint8Array, private readonly rest: ReadBlock) {}
+
+  read(into: Uint8Array): number {
+    if (this.begun.length === 0) return this.rest(into);
+    const length = Math.min(into.length, this.begun.length);
+    into.set(this.begun.subarray(0, length));
+    this.begun = this.begun.subarray(length);
+    return length;
   }
 }

@@ -4,8 +4,9 @@
  * deduplicate (borg docs, internals/data-structures.rst, "Items").
  */
 import { ITEMS_CHUNKER_PARAMS, StreamChunker } from "../chunk/mod.ts";
-import { type ChunkId, MsgpackWriter } from "../bytes/mod.ts";
-import { encodeItem, type Item } from "./item.ts";
+import type { ChunkId } from "../bytes/mod.ts";
+import type { Item } from "./item.ts";
+import { ItemEncoder } from "./item_encoder.ts";
 
 /** Packed items are handed to the chunker in pieces of about this many bytes. */
 const BATCH_BYTES = 64 * 1024;
@@ -13,7 +14,7 @@ const BATCH_BYTES = 64 * 1024;
 export class ItemsWriter {
   /** Ids of the chunks so far, in order; complete after {@link flush}. */
   readonly ids: ChunkId[] = [];
-  readonly #writer = new MsgpackWriter();
+  readonly #encoder = new ItemEncoder();
   readonly #chunker: StreamChunker;
   #ready: Uint8Array[] = [];
 
@@ -24,17 +25,17 @@ export class ItemsWriter {
 
   /** Appends an item; a returned promise must be awaited before the next call. */
   add(item: Item): void | Promise<void> {
-    encodeItem(this.#writer, item);
-    if (this.#writer.length < BATCH_BYTES) return;
-    this.#chunker.push(this.#writer.view());
-    this.#writer.reset();
+    this.#encoder.add(item);
+    if (this.#encoder.length < BATCH_BYTES) return;
+    this.#chunker.push(this.#encoder.view());
+    this.#encoder.reset();
     if (this.#ready.length > 0) return this.#storeReady();
   }
 
   /** Ends the last chunk. Later items start a new one (so a checkpoint costs a little deduplication). */
   async flush(): Promise<void> {
-    this.#chunker.push(this.#writer.view());
-    this.#writer.reset();
+    this.#chunker.push(this.#encoder.view());
+    this.#encoder.reset();
     this.#chunker.flush();
     await this.#storeReady();
   }

@@ -9,9 +9,12 @@ import { Cutter } from "./_cutter.ts";
 const READ_BYTES = 256 << 10;
 
 export class BuzhashChunker implements Chunker {
+  readonly wholeBelow: number;
   readonly #cutter: Cutter;
 
   constructor(params: Extract<ChunkerParams, { algorithm: "buzhash" }>, seed: number) {
+    // The first place for a cut is where a window fits behind the smallest chunk.
+    this.wholeBelow = 2 ** params.minExp + params.windowSize;
     this.#cutter = new Cutter(params, seed);
   }
 

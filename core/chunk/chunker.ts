@@ -14,6 +14,8 @@ export type ChunkerParams =
 export type ReadBlock = (into: Uint8Array) => number;
 
 export interface Chunker {
+  /** Files of fewer bytes are one chunk, whatever is in them; 0 where that cannot be said. */
+  readonly wholeBelow: number;
   /**
    * Chunks of one file in order. A yielded chunk is a view into the chunker's own memory, valid until the next chunk is
    * asked for: whoever keeps it copies it. An empty file gives no chunk. One file at a time per chunker. Errors of

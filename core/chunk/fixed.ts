@@ -10,6 +10,8 @@ import type { Chunker, ChunkerParams, ReadBlock } from "./chunker.ts";
 import { Hole, type SparseFile } from "./hole.ts";
 
 export class FixedChunker implements Chunker {
+  /** The header may have a size of its own, and holes are cut out: no file is simple. */
+  readonly wholeBelow = 0;
   readonly #blockSize: number;
   readonly #headerSize: number;
   #buffer: Uint8Array | null;

@@ -1,7 +1,7 @@
 /** Where files and streams are cut into chunks. */
 export type { Chunker, ChunkerParams, ReadBlock } from "./chunker.ts";
 export { BuzhashChunker } from "./buzhash.ts";
-export { createChunker } from "./create_chunker.ts";
+export { createChunker, largestChunk } from "./create_chunker.ts";
 export { FixedChunker } from "./fixed.ts";
 export { type FileRange, Hole, type SparseFile } from "./hole.ts";
 export {

@@ -31,7 +31,7 @@ const SMALLEST_EXP = 6;
 const LARGEST_EXP = 23;
 const SMALLEST_BLOCK = 64;
 /** What one object of a repository can hold (borg constants, MAX_DATA_SIZE). */
-const LARGEST_BLOCK = 20_971_479;
+export const LARGEST_BLOCK = 20_971_479;
 
 function refuse(text: string, reason: string): UsageError {
   return new UsageError("CommandError", [`Cannot use chunker parameters "${text}": ${reason}`]);

@@ -32,6 +32,14 @@ export interface Lz4Block {
   decompress(input: Uint8Array, output: Uint8Array): number;
 }
 
+/** zstd frames (RFC 8878) that tell their content's size. */
+export interface ZstdFrame {
+  /** Bytes written to the start of `output`, which holds at least `zstdBound(input.length)` bytes. */
+  compress(input: Uint8Array, output: Uint8Array, level: number): number;
+  /** Bytes written to the start of `output`, negative when the frame is damaged or `output` too small. */
+  decompress(input: Uint8Array, output: Uint8Array): number;
+}
+
 export interface Accel {
   /** Which libraries, for a diagnostic. */
   readonly description: string;
@@ -39,4 +47,6 @@ export interface Accel {
   readonly sha256: (() => Digest32) | null;
   readonly hmacSha256: ((key: Uint8Array) => Digest32) | null;
   readonly lz4: Lz4Block | null;
+  /** Looked for when first called. */
+  readonly zstd: () => ZstdFrame | null;
 }

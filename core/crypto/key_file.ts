@@ -23,7 +23,7 @@ import {
 } from "../bytes/mod.ts";
 import { aesCtrFromZero } from "./cipher.ts";
 import { hmacSha256 } from "./id_hash.ts";
-import { deriveKey, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
+import { deriveKey, deriveKeyAside, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
 import { equalInConstantTime } from "./secret.ts";
 
 const FILE_MAGIC = "BORG_KEY ";
@@ -83,7 +83,10 @@ function wrapBase64(bytes: Uint8Array): string {
 }
 
 /** Unwraps a blob: null when the passphrase is wrong. Throws {@link KeyFormatError} when it is not a blob we can read. */
-export function decodeKeyBlob(blob: string | Uint8Array, passphrase: string): KeyFields | null {
+export async function decodeKeyBlob(
+  blob: string | Uint8Array,
+  passphrase: string,
+): Promise<KeyFields | null> {
   const outer = unpackMap(decodeBase64(typeof blob === "string" ? blob : decodeText(blob)));
   if (outer.get("version") !== 1) throw new KeyFormatError("the version of the key is not known");
   if (textOf(outer.get("algorithm")) !== "sha256") {
@@ -97,7 +100,7 @@ export function decodeKeyBlob(blob: string | Uint8Array, passphrase: string): Ke
   ) {
     throw new KeyFormatError("a part of the key is missing or of the wrong kind");
   }
-  const key = deriveKey(passphrase, { salt, iterations });
+  const key = await deriveKeyAside(passphrase, { salt, iterations });
   const inner = aesCtrFromZero(key, data);
   const right = equalInConstantTime(hmacSha256(key, inner), hash);
   key.fill(0);

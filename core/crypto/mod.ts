@@ -1,5 +1,5 @@
 /** Keys, hashes, cipher, nonces and document authentication; pure: no clock, no random source, no files of its own. */
-export type { Accel, AesCtr, Digest32, Lz4Block } from "./accel.ts";
+export type { Accel, AesCtr, Digest32, Lz4Block, ZstdFrame } from "./accel.ts";
 export { equalInConstantTime, Secret } from "./secret.ts";
 export { createBlake2b256, createHmacSha256, createSha256, hmacSha256, sha256 } from "./id_hash.ts";
 export {
@@ -22,7 +22,7 @@ export {
   type NonceSource,
   type RepositoryNonces,
 } from "./nonce.ts";
-export { deriveKey, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
+export { deriveKey, deriveKeyAside, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
 export {
   decodeKeyBlob,
   decodeKeyFile,

@@ -31,6 +31,11 @@ export class ChunksIndex {
     this.#table = table ?? HashIndex.create({ valueWords: 3 });
   }
 
+  /** An empty index in which so many entries fit without growth. */
+  static withCapacity(capacity: number): ChunksIndex {
+    return new ChunksIndex(HashIndex.create({ valueWords: 3, capacity }));
+  }
+
   /** Throws IntegrityError where `bytes` is not such a file. */
   static decode(bytes: Uint8Array): ChunksIndex {
     return new ChunksIndex(HashIndex.decode(bytes, { valueWords: 3 }));
@@ -129,12 +134,14 @@ export class ChunksIndex {
     }
   }
 
-  /** Copies of the ids that nothing refers to. */
-  *unreferenced(): Generator<ChunkId> {
+  /** Ids that no reference was added to. */
+  unreferenced(): ChunkId[] {
     const table = this.#table;
+    const ids: ChunkId[] = [];
     for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
-      if (table.value(slot, REFCOUNT) === 0) yield table.id(slot);
+      if (table.value(slot, REFCOUNT) === 0) ids.push(table.id(slot));
     }
+    return ids;
   }
 
   totals(): IndexTotals {

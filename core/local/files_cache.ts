@@ -171,7 +171,8 @@ export class FilesCache {
     for (let i = 0; i < count; i++) {
       const chunk = at + CHUNKS + CHUNK_BYTES * i;
       chunks[i] = {
-        id: asChunkId(this.#buffer.slice(chunk, chunk + 32)),
+        // A view: records are never written again, and an outgrown buffer lives on.
+        id: asChunkId(this.#buffer.subarray(chunk, chunk + 32)),
         size: this.#view.getUint32(chunk + 32, true),
         csize: this.#view.getUint32(chunk + 36, true),
       };

@@ -151,12 +151,23 @@ export function zstdCompress(plain: Uint8Array, level: number): Uint8Array | Pro
   return whenLoaded((zstd) => zstd.compress(plain, level));
 }
 
-/** The contents of `frame`, at most `limit` bytes; throws IntegrityError (DecompressionError). */
-export function zstdDecompress(frame: Uint8Array, limit: number): Uint8Array | Promise<Uint8Array> {
+/** What a frame can take at most (zstd.h, ZSTD_COMPRESSBOUND, and some more). */
+export function zstdBound(size: number): number {
+  return size + (size >> 8) + 128;
+}
+
+/** The size of the contents that `frame` promises, at most `limit`; throws IntegrityError (DecompressionError). */
+export function zstdPlainSize(frame: Uint8Array, limit: number): number {
   const size = frameContentSize(frame);
   if (size === null) throw new IntegrityError("DecompressionError", ["this is not zstd data"]);
   if (size < 0) throw new IntegrityError("DecompressionError", ["the zstd data does not tell its size"]);
   if (size > limit) throw new IntegrityError("DecompressionError", ["the zstd data would become too large"]);
+  return size;
+}
+
+/** The contents of `frame`, at most `limit` bytes; throws IntegrityError (DecompressionError). */
+export function zstdDecompress(frame: Uint8Array, limit: number): Uint8Array | Promise<Uint8Array> {
+  const size = zstdPlainSize(frame, limit);
   return whenLoaded((zstd) => {
     let plain: Uint8Array;
     try {

@@ -50,12 +50,24 @@ export interface ObjectCodec {
   readonly defaultCompression: Compression;
   /** The id of an object with this content. A new buffer. */
   idOf(plain: Uint8Array): ChunkId;
+  /** The same, written to `out` at `at`. */
+  idInto(plain: Uint8Array, out: Uint8Array, at: number): void;
   /**
    * The stored bytes of `plain`, in memory that is not used again. Sync unless code of the compression has to be loaded
-   * first or a nonce reservation waits for a remote repository; until then `plain` must not change. With `into` they are
-   * written to its start, and the answer is a view of it. Throws TypeError on a codec that was made for reading only.
+   * first or a nonce reservation waits for a remote repository; until then `plain` must not change. Throws TypeError on a
+   * codec that was made for reading only.
    */
-  seal(plain: Uint8Array, compression: Compression, into?: Uint8Array): Awaitable<Uint8Array>;
+  seal(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array>;
+  /**
+   * The same with counters that {@link takeNonce} gave, written to the start of `into`, which may be where `plain` lies
+   * (`obfuscate` aside). Throws RangeError where counters or room are too few.
+   */
+  sealWith(
+    counters: { iv: Uint8Array; blocks: number },
+    plain: Uint8Array,
+    compression: Compression,
+    into: Uint8Array,
+  ): Awaitable<Uint8Array>;
   /**
    * The plaintext of `stored`, in a new buffer. Verifies that it is the object `id`; with null (the manifest, whose id is
    * fixed) it does not. Throws IntegrityError naming the id. Sync unless code has to be loaded.
@@ -76,13 +88,13 @@ export interface ObjectCodec {
   /** Counters for a seal that another thread does; nothing in modes without encryption. See {@link NonceSource.take}. */
   takeNonce(blocks: number, into: Uint8Array, at: number): void | Promise<void>;
   /** What a thread of this process needs to seal as this codec does. Holds the keys: never to leave the process. */
-  workerKey(): SealWorkerKey;
+  workerKey(): WorkerKey;
   /** Wipes this codec's copies of the keys. The codec is not usable afterwards. */
   dispose(): void;
 }
 
 /** The keys as a message between threads can carry them. */
-export interface SealWorkerKey {
+export interface WorkerKey {
   mode: EncryptionMode;
   encKey: Uint8Array;
   encHmacKey: Uint8Array;
@@ -151,31 +163,20 @@ class Codec implements ObjectCodec {
     return asChunkId(id);
   }
 
-  seal(plain: Uint8Array, compression: Compression, into?: Uint8Array): Awaitable<Uint8Array> {
+  idInto(plain: Uint8Array, out: Uint8Array, at: number): void {
+    this.#parts.id.digest(plain, out, at);
+  }
+
+  seal(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array> {
     const payload = this.#compressor.compress(plain, compression);
-    return payload instanceof Promise
-      ? payload.then((bytes) => this.#seal(bytes, into))
-      : this.#seal(payload, into);
+    return payload instanceof Promise ? payload.then((bytes) => this.#seal(bytes)) : this.#seal(payload);
   }
 
-  #room(length: number, into: Uint8Array | undefined): Uint8Array {
-    if (into === undefined) return this.#slab.take(length);
-    if (into.length < length) {
-      throw new RangeError(`Cannot store ${length} bytes: there is room for ${into.length}`);
-    }
-    return into.subarray(0, length);
-  }
-
-  #seal(payload: Uint8Array, into: Uint8Array | undefined): Awaitable<Uint8Array> {
+  #seal(payload: Uint8Array): Awaitable<Uint8Array> {
     const { envelope, nonce } = this.#parts;
-    if (envelope === null) {
-      const stored = this.#room(1 + payload.length, into);
-      stored[0] = this.typeByte;
-      stored.set(payload, 1);
-      return stored;
-    }
+    if (envelope === null) return this.#bare(payload, this.#slab.take(1 + payload.length));
     if (nonce === null) throw new TypeError("Cannot seal an object: this codec was made for reading only");
-    const stored = this.#room(ENVELOPE_OVERHEAD + payload.length, into);
+    const stored = this.#slab.take(ENVELOPE_OVERHEAD + payload.length);
     stored[0] = this.typeByte;
     const wait = nonce.take(blockCount(payload.length), stored, IV_OFFSET);
     if (wait === undefined) {
@@ -188,6 +189,48 @@ class Codec implements ObjectCodec {
       envelope.fill(stored, kept);
       return stored;
     });
+  }
+
+  #bare(payload: Uint8Array, stored: Uint8Array): Uint8Array {
+    stored[0] = this.typeByte;
+    stored.set(payload, 1);
+    return stored;
+  }
+
+  sealWith(
+    counters: { iv: Uint8Array; blocks: number },
+    plain: Uint8Array,
+    compression: Compression,
+    into: Uint8Array,
+  ): Awaitable<Uint8Array> {
+    const payload = this.#compressor.compress(plain, compression);
+    return payload instanceof Promise
+      ? payload.then((bytes) => this.#sealWith(counters, bytes, into))
+      : this.#sealWith(counters, payload, into);
+  }
+
+  #sealWith(
+    counters: { iv: Uint8Array; blocks: number },
+    payload: Uint8Array,
+    into: Uint8Array,
+  ): Uint8Array {
+    const { envelope } = this.#parts;
+    const length = (envelope === null ? 1 : ENVELOPE_OVERHEAD) + payload.length;
+    if (into.length < length) {
+      throw new RangeError(`Cannot store ${length} bytes: there is room for ${into.length}`);
+    }
+    const stored = into.subarray(0, length);
+    if (envelope === null) return this.#bare(payload, stored);
+    // More would use counters that belong to another object.
+    if (blockCount(payload.length) > counters.blocks) {
+      throw new RangeError(
+        `Cannot use ${blockCount(payload.length)} counters: ${counters.blocks} were given`,
+      );
+    }
+    stored[0] = this.typeByte;
+    stored.set(counters.iv, IV_OFFSET);
+    envelope.fill(stored, payload);
+    return stored;
   }
 
   open(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array> {
@@ -253,7 +296,7 @@ class Codec implements ObjectCodec {
     return this.#parts.nonce?.take(blocks, into, at);
   }
 
-  workerKey(): SealWorkerKey {
+  workerKey(): WorkerKey {
     // The TAM secret is the three keys one after the other, each MAC key as long as the other.
     const keys = this.#parts.tamSecret ?? new Uint8Array(0);
     const mac = keys.length === 0 ? 0 : (keys.length - AES_KEY) / 2;

@@ -9,14 +9,15 @@
  * Data that does not shrink is stored as `none`. `auto` is never stored.
  */
 import { deflateSync, inflateSync } from "node:zlib";
+import { decodeLz4, encodeLz4, lz4Bound } from "../../wasm/mod.ts";
 import type { Accel, Lz4Block } from "../crypto/mod.ts";
 import { plainBytes } from "../bytes/mod.ts";
 import { IntegrityError } from "../errors.ts";
 import type { Compression } from "./compression_spec.ts";
-import { decodeLz4Block, encodeLz4Block, lz4Bound, lz4PlainSize } from "./_lz4_block.ts";
+import { lz4PlainSize } from "./_lz4_block.ts";
 import { lzmaCompress, lzmaDecompress } from "./_lzma.ts";
 import { paddingSize } from "./_obfuscate.ts";
-import { zstdCompress, zstdDecompress } from "./_zstd.ts";
+import { zstdBound, zstdCompress, zstdDecompress, zstdPlainSize } from "./_zstd.ts";
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -41,7 +42,7 @@ const MAX_OBFUSCATION = 2;
 /** What a chunk of the default chunker needs and a little more: allocated once. */
 const USUAL_PLAIN_SIZE = Math.floor(1.1 * 2 ** 23);
 
-const portableLz4: Lz4Block = { compress: encodeLz4Block, decompress: decodeLz4Block };
+const portableLz4: Lz4Block = { compress: encodeLz4, decompress: decodeLz4 };
 
 function broken(what: string, options?: ErrorOptions): IntegrityError {
   return new IntegrityError("DecompressionError", [what], options);
@@ -56,11 +57,13 @@ export interface CompressorOptions {
 /** Compresses and decompresses; holds the working memory. Answers without a promise once the algorithm's code is loaded. */
 export class Compressor {
   readonly #lz4: Lz4Block;
+  readonly #accel: Accel | null;
   readonly #random: () => number;
   #packed: Uint8Array = new Uint8Array(0);
   #plain: Uint8Array = new Uint8Array(0);
 
   constructor(options: CompressorOptions) {
+    this.#accel = options.accel;
     this.#lz4 = options.accel?.lz4 ?? portableLz4;
     this.#random = options.random;
   }
@@ -78,7 +81,7 @@ export class Compressor {
       case "zlib":
         return plainBytes(deflateSync(plain, { level: compression.level }));
       case "zstd":
-        return this.#marked(ZSTD, plain, zstdCompress(plain, compression.level));
+        return this.#compressZstd(plain, compression.level);
       case "lzma":
         return this.#marked(LZMA, plain, lzmaCompress(plain, compression.level));
       case "auto":
@@ -112,6 +115,27 @@ export class Compressor {
     scratch[0] = LZ4;
     scratch[1] = 0;
     return scratch.subarray(0, HEADER + length);
+  }
+
+  #compressZstd(plain: Uint8Array, level: number): Awaitable<Uint8Array> {
+    const zstd = this.#accel?.zstd();
+    if (!zstd) return this.#marked(ZSTD, plain, zstdCompress(plain, level));
+    const scratch = this.#scratch(HEADER + zstdBound(plain.length));
+    const length = zstd.compress(plain, scratch.subarray(HEADER), level);
+    if (length >= plain.length) return this.#none(plain);
+    scratch[0] = ZSTD;
+    scratch[1] = 0;
+    return scratch.subarray(0, HEADER + length);
+  }
+
+  #decompressZstd(frame: Uint8Array, view: boolean): Awaitable<Uint8Array> {
+    const zstd = this.#accel?.zstd();
+    const size = zstdPlainSize(frame, MAX_PLAIN_SIZE);
+    if (!zstd) return zstdDecompress(frame, MAX_PLAIN_SIZE);
+    if (size > this.#plain.length) this.#plain = new Uint8Array(Math.max(size, USUAL_PLAIN_SIZE));
+    const plain = this.#plain.subarray(0, size);
+    if (zstd.decompress(frame, plain) !== size) throw broken("the zstd data is damaged");
+    return view ? plain : plain.slice();
   }
 
   #marked(mark: number, plain: Uint8Array, packed: Awaitable<Uint8Array>): Awaitable<Uint8Array> {
@@ -171,7 +195,7 @@ export class Compressor {
         case LZMA:
           return lzmaDecompress(data, MAX_PLAIN_SIZE);
         case ZSTD:
-          return zstdDecompress(data, MAX_PLAIN_SIZE);
+          return this.#decompressZstd(data, view);
         default:
           return this.#unwrap(payload, depth + 1, view);
       }

@@ -99,15 +99,15 @@ export interface DecodeKeyOptions {
  * The keys in `blob`. Throws KeyfileInvalidError when it is damaged or of the wrong shape for the mode, and
  * KeyfileMismatchError when it is the key of another repository.
  */
-export function decodeKey(
+export async function decodeKey(
   blob: string | Uint8Array,
   options: DecodeKeyOptions,
-): KeyMaterial | "wrong passphrase" {
+): Promise<KeyMaterial | "wrong passphrase"> {
   const { passphrase, mode, repositoryId, location, source, tamRequiredDefault = false } = options;
   const invalid = (cause?: unknown) => new KeyError("KeyfileInvalidError", [location, source], { cause });
   let fields: KeyFields | null;
   try {
-    fields = decodeKeyBlob(blob, passphrase);
+    fields = await decodeKeyBlob(blob, passphrase);
   } catch (error) {
     if (!(error instanceof KeyFormatError)) throw error;
     throw invalid(error);

@@ -1,5 +1,5 @@
 /**
- * Borrows the machine's own libcrypto and liblz4 by FFI where they are present. In: nothing but the machine. Out: an
+ * Borrows the machine's own libcrypto, liblz4 and libzstd by FFI where they are present. In: nothing but the machine. Out: an
  * {@link Accel} for the crypto and object rooms, or null. A part is handed out only after it has given the known answers
  * below; whatever is missing, not permitted or wrong is left out without a word, and the portable code does the work.
  *
@@ -8,7 +8,7 @@
  * by name on each use; both libcrypto 1.1 and 3 have them.
  */
 import { Buffer } from "node:buffer";
-import type { Accel, AesCtr, Digest32, Lz4Block } from "../crypto/mod.ts";
+import type { Accel, AesCtr, Digest32, Lz4Block, ZstdFrame } from "../crypto/mod.ts";
 
 type Os = typeof Deno.build.os;
 
@@ -29,6 +29,16 @@ const LIBLZ4: Partial<Record<Os, readonly string[]>> = {
     "liblz4.1.dylib",
     "/opt/homebrew/opt/lz4/lib/liblz4.1.dylib",
     "/usr/local/opt/lz4/lib/liblz4.1.dylib",
+  ],
+};
+
+const LIBZSTD: Partial<Record<Os, readonly string[]>> = {
+  linux: ["libzstd.so.1"],
+  freebsd: ["libzstd.so.1"],
+  darwin: [
+    "libzstd.1.dylib",
+    "/opt/homebrew/opt/zstd/lib/libzstd.1.dylib",
+    "/usr/local/opt/zstd/lib/libzstd.1.dylib",
   ],
 };
 
@@ -54,6 +64,18 @@ const LZ4_SYMBOLS = {
   LZ4_decompress_safe: { parameters: ["buffer", "buffer", "i32", "i32"], result: "i32" },
 } as const;
 
+const ZSTD_SYMBOLS = {
+  ZSTD_createCCtx: { parameters: [], result: "pointer" },
+  ZSTD_createDCtx: { parameters: [], result: "pointer" },
+  ZSTD_isError: { parameters: ["usize"], result: "u32" },
+  ZSTD_compressCCtx: {
+    parameters: ["pointer", "buffer", "usize", "buffer", "usize", "i32"],
+    result: "usize",
+  },
+  ZSTD_decompressDCtx: { parameters: ["pointer", "buffer", "usize", "buffer", "usize"], result: "usize" },
+} as const;
+
+type ZstdLibrary = Deno.DynamicLibrary<typeof ZSTD_SYMBOLS>["symbols"];
 type CryptoLibrary = Deno.DynamicLibrary<typeof CRYPTO_SYMBOLS>["symbols"];
 type Lz4Library = Deno.DynamicLibrary<typeof LZ4_SYMBOLS>["symbols"];
 
@@ -161,6 +183,47 @@ class BorrowedLz4 implements Lz4Block {
   }
 }
 
+/** One context each way, made when first used and kept: making one costs more than a small chunk. */
+class BorrowedZstd implements ZstdFrame {
+  #compressing: Deno.PointerValue = null;
+  #decompressing: Deno.PointerValue = null;
+
+  constructor(private readonly library: ZstdLibrary) {}
+
+  compress(input: Uint8Array, output: Uint8Array, level: number): number {
+    this.#compressing ??= this.library.ZSTD_createCCtx();
+    const length = this.library.ZSTD_compressCCtx(
+      this.#compressing,
+      output as BufferSource,
+      usize(output.length),
+      memoryOf(input),
+      usize(input.length),
+      level,
+    );
+    if (this.#failed(length)) throw new RangeError("Cannot compress: the output is too small, or memory");
+    return Number(length);
+  }
+
+  decompress(input: Uint8Array, output: Uint8Array): number {
+    this.#decompressing ??= this.library.ZSTD_createDCtx();
+    const length = this.library.ZSTD_decompressDCtx(
+      this.#decompressing,
+      memoryOf(output),
+      usize(output.length),
+      input as BufferSource,
+      usize(input.length),
+    );
+    return this.#failed(length) ? -1 : Number(length);
+  }
+
+  #failed(result: bigint): boolean {
+    return this.library.ZSTD_isError(result) !== 0;
+  }
+}
+
+/** Deno gives an empty array no address. */
+const memoryOf = (bytes: Uint8Array): BufferSource => bytes.length > 0 ? bytes as BufferSource : offHeap(1);
+
 /** A copy for the library to read, in case `bytes` lies in V8's heap. The library keeps its own; this one is garbage. */
 function offHeapCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = offHeap(Math.max(bytes.length, 1));
@@ -246,6 +309,20 @@ function lz4IsRight(lz4: Lz4Block): boolean {
   return length < plain.length && lz4.decompress(packed.subarray(0, length), out) === 100;
 }
 
+/** A hand-made frame (RFC 8878: one raw block, "hello"), damaged, with too little room; a round trip. */
+function zstdIsRight(zstd: ZstdFrame): boolean {
+  const known = new Uint8Array(Buffer.from("28b52ffd200529000068656c6c6f", "hex"));
+  const out = offHeap(256);
+  if (zstd.decompress(known, out) !== 5 || hex(out.subarray(0, 5)) !== hex(ascii("hello"))) return false;
+  if (zstd.decompress(known.subarray(0, 9), out) >= 0) return false;
+  if (zstd.decompress(known, out.subarray(0, 4)) >= 0) return false;
+  const plain = ascii("a".repeat(95) + "AAAAA");
+  const packed = offHeap(256);
+  const length = zstd.compress(plain, packed, 3);
+  return length < plain.length && zstd.decompress(packed.subarray(0, length), out) === 100 &&
+    hex(out.subarray(0, 100)) === hex(plain);
+}
+
 function probe(): Accel | null {
   const { os } = Deno.build;
   const crypto = load(LIBCRYPTO[os], CRYPTO_SYMBOLS);
@@ -258,7 +335,17 @@ function probe(): Accel | null {
   const block = lz4 && proven(() => new BorrowedLz4(lz4.library), lz4IsRight);
   if (!aesCtr && !hmacSha256 && !sha256 && !block) return null;
   const description = [crypto?.name, lz4?.name].filter((name) => name !== undefined).join(", ");
-  return { description, aesCtr, hmacSha256, sha256, lz4: block };
+  return { description, aesCtr, hmacSha256, sha256, lz4: block, zstd: borrowZstd };
+}
+
+/** Few use it, so it is looked for when it is asked for. */
+let zstd: ZstdFrame | null | undefined;
+function borrowZstd(): ZstdFrame | null {
+  if (zstd === undefined) {
+    const found = load(LIBZSTD[Deno.build.os], ZSTD_SYMBOLS);
+    zstd = found && proven(() => new BorrowedZstd(found.library), zstdIsRight);
+  }
+  return zstd;
 }
 
 let cached: Accel | null | undefined;

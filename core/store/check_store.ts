@@ -92,8 +92,8 @@ export class StoreCheck {
     if (repair) this.#removeUncommitted(found.transaction);
     const rebuilt: RepositoryState = {
       transaction: found.transaction,
-      // As large as the other one will be, so that it does not grow step by step.
-      index: StoreIndex.empty(found.index?.size ?? 0),
+      // What repair saves grows as any index does.
+      index: StoreIndex.empty(repair ? 0 : found.index?.size),
       hints: new Hints(),
     };
     try {
@@ -211,15 +211,18 @@ export class StoreCheck {
     } else {
       this.#report(`The committed index has ${committed.size} objects, the segments have ${rebuilt.size}`);
     }
+    const id = new Uint8Array(ID_LENGTH);
     for (let slot = rebuilt.next(-1); slot >= 0; slot = rebuilt.next(slot)) {
-      const id = rebuilt.idView(slot);
+      rebuilt.copyId(slot, id);
       const other = committed.find(id);
-      if (place(committed, other) !== place(rebuilt, slot)) {
+      const same = other >= 0 && committed.segment(other) === rebuilt.segment(slot) &&
+        committed.offset(other) === rebuilt.offset(slot);
+      if (!same) {
         this.#reportPlace(id, place(rebuilt, slot), place(committed, other));
       }
     }
     for (let slot = committed.next(-1); slot >= 0; slot = committed.next(slot)) {
-      const id = committed.idView(slot);
+      committed.copyId(slot, id);
       if (rebuilt.find(id) < 0) this.#reportPlace(id, place(rebuilt, -1), place(committed, slot));
     }
   }

@@ -136,7 +136,7 @@ export class SegmentStore implements StoreDeleter {
     const out = new Uint8Array(Math.min(limit, index.size) * ID_LENGTH);
     let length = 0;
     while (length < out.length && (slot = index.next(slot)) >= 0) {
-      out.set(index.id(slot), length);
+      index.copyId(slot, out, length);
       length += ID_LENGTH;
     }
     return length === out.length ? out : out.slice(0, length);

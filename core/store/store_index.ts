@@ -20,7 +20,7 @@ const MIN_BUCKETS = 1031;
 export class StoreIndex {
   private constructor(private readonly index: HashIndex) {}
 
-  /** `capacity` entries fit without growth. */
+  /** `capacity`: so many entries fit without growth. */
   static empty(capacity = 0): StoreIndex {
     return new StoreIndex(HashIndex.create({ valueWords: VALUE_WORDS, capacity }));
   }
@@ -81,9 +81,9 @@ export class StoreIndex {
     return this.index.id(slot);
   }
 
-  /** The id in `slot` as a view, valid until the next change. */
-  idView(slot: number): ChunkId {
-    return this.index.idView(slot);
+  /** Copies the id in `slot` to `into`, from `at` on. */
+  copyId(slot: number, into: Uint8Array, at = 0): void {
+    this.index.copyId(slot, into, at);
   }
 
   dispose(): void {

@@ -9,10 +9,10 @@ import { parseArgs } from "node:util";
 import * as zlib from "node:zlib";
 import { createBLAKE2b, createXXHash64 } from "hash-wasm";
 import { createAesCtr, createBlake2b256, createHmacSha256, createSha256 } from "../../core/crypto/mod.ts";
-import { decodeLz4Block, encodeLz4Block, lz4Bound } from "../../core/object/_lz4_block.ts";
 import { borrowAccel } from "../../core/platform/accel.ts";
 import { crc32, crc32ByTable } from "../../core/store/crc32.ts";
-import { BuzhashScanner, Xxh64 } from "../../wasm/mod.ts";
+import { BuzhashScanner, decodeLz4, encodeLz4, lz4Bound, Xxh64 } from "../../wasm/mod.ts";
+import { decodeLz4Block, encodeLz4Block } from "../unit/wasm/_lz4_twin.ts";
 
 const { values: options } = parseArgs({ options: { runs: { type: "string", default: "40" } } });
 const SIZES = [1 << 10, 1 << 16, 2 << 20];
@@ -68,7 +68,7 @@ async function groups(): Promise<Group[]> {
   for (const size of SIZES) {
     const room = new Uint8Array(lz4Bound(size));
     const plain = new Uint8Array(size);
-    packed.set(size, [room.slice(0, encodeLz4Block(words.subarray(0, size), room)), plain]);
+    packed.set(size, [room.slice(0, encodeLz4(words.subarray(0, size), room)), plain]);
   }
   const unpack = (decode: (input: Uint8Array, output: Uint8Array) => number): Work => (data) =>
     decode(...packed.get(data.length)!);
@@ -153,7 +153,8 @@ async function groups(): Promise<Group[]> {
       data: words,
       candidates: [
         ...(accel?.lz4 ? [["* borrowed", (data) => accel.lz4!.compress(data, out)]] as [string, Work][] : []),
-        ["* portable", (data) => encodeLz4Block(data, out)],
+        ["* kernel", (data) => encodeLz4(data, out)],
+        ["TypeScript", (data) => encodeLz4Block(data, out)],
       ],
     },
     {
@@ -161,7 +162,8 @@ async function groups(): Promise<Group[]> {
       data: random,
       candidates: [
         ...(accel?.lz4 ? [["* borrowed", (data) => accel.lz4!.compress(data, out)]] as [string, Work][] : []),
-        ["* portable", (data) => encodeLz4Block(data, out)],
+        ["* kernel", (data) => encodeLz4(data, out)],
+        ["TypeScript", (data) => encodeLz4Block(data, out)],
       ],
     },
     {
@@ -171,7 +173,8 @@ async function groups(): Promise<Group[]> {
         ...(accel?.lz4
           ? [["* borrowed", unpack(accel.lz4.decompress.bind(accel.lz4))]] as [string, Work][]
           : []),
-        ["* portable", unpack(decodeLz4Block)],
+        ["* kernel", unpack(decodeLz4)],
+        ["TypeScript", unpack(decodeLz4Block)],
       ],
     },
   ];

@@ -121,17 +121,25 @@ function withBase(body: (base: string) => Promise<void>): Promise<void> {
   return body(base).finally(() => Deno.removeSync(base, { recursive: true }));
 }
 
-function unlock(mode: EncryptionMode, blob: string, repositoryId: Uint8Array): KeyMaterial {
+async function unlock(
+  mode: EncryptionMode,
+  blob: string,
+  repositoryId: Uint8Array,
+): Promise<KeyMaterial> {
   const options = { mode, repositoryId, location: "/somewhere", source: "a test" };
-  assert.equal(decodeKey(blob, { ...options, passphrase: "wrong" }), "wrong passphrase");
-  const material = decodeKey(blob, { ...options, passphrase: PASSPHRASE });
+  assert.equal(await decodeKey(blob, { ...options, passphrase: "wrong" }), "wrong passphrase");
+  const material = await decodeKey(blob, { ...options, passphrase: PASSPHRASE });
   assert.ok(material !== "wrong passphrase");
   return material;
 }
 
-function unlockBorgs(mode: EncryptionMode, made: BorgMade, repositoryId: Uint8Array): KeyMaterial {
+async function unlockBorgs(
+  mode: EncryptionMode,
+  made: BorgMade,
+  repositoryId: Uint8Array,
+): Promise<KeyMaterial> {
   if (made.blob === null) return plaintextMaterial(repositoryId);
-  if (modeTraits(mode).keyStorage === "repository") return unlock(mode, made.blob, repositoryId);
+  if (modeTraits(mode).keyStorage === "repository") return await unlock(mode, made.blob, repositoryId);
   const content = decodeKeyFile(encodeText(made.blob), repositoryId);
   assert.ok(content.kind === "key");
   assert.deepEqual(
@@ -139,7 +147,7 @@ function unlockBorgs(mode: EncryptionMode, made: BorgMade, repositoryId: Uint8Ar
     encodeText(made.blob),
     "the same file, byte by byte",
   );
-  return unlock(mode, content.blob, repositoryId);
+  return await unlock(mode, content.blob, repositoryId);
 }
 
 async function opensBorgs(codec: ObjectCodec, made: BorgMade): Promise<void> {
@@ -173,7 +181,7 @@ borgTest(
       const answers = borgPython<BorgMade[]>(BORG_MAKES, task);
       for (const [n, mode] of ENCRYPTION_MODES.entries()) {
         const made = answers[n]!;
-        const material = unlockBorgs(mode, made, new Uint8Array(32).fill(n));
+        const material = await unlockBorgs(mode, made, new Uint8Array(32).fill(n));
         assert.equal(material.chunkSeed, made.chunkSeed);
         for (const accel of [null, borrowAccel()]) {
           await opensBorgs(await testCodec(material, { accel }), made);
@@ -316,7 +324,7 @@ async function opensRepository(base: string, mode: EncryptionMode): Promise<void
   const options = { files: new PortableFiles(), directory: join(base, ".config/borg/keys"), keyFile: null };
   const keyDir = new KeyDir({ ...options, location: repository, decode: decodeKeyFile });
   const blob = inFile ? keyDir.find(id).blob : configuredKey(repository);
-  const material = unlock(mode, blob, id);
+  const material = await unlock(mode, blob, id);
   const codec = await createCodec(material, {
     nonce: null,
     accel: borrowAccel(),

@@ -146,7 +146,7 @@ Deno.test("the buzhash kernel keeps two scanners in one instance apart", () => {
   const found: number[][] = [[], []];
   const starts = [0, 0];
   for (const n of [0, 1]) {
-    kernel.init(states[n]!, 100 + n, 255, 31 + 2 * n, 64);
+    kernel.init(states[n]!, 100 + n, 255, 31 + 2 * n, 64, 1);
     bytes.set(data[n]!, places[n]!);
   }
   // Each is shown 50 bytes more in its turn, so that both are always in the middle of a chunk.

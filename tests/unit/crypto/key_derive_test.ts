@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { deriveKey, MAX_PBKDF2_ITERATIONS } from "../../../core/crypto/mod.ts";
+import { deriveKey, deriveKeyAside, MAX_PBKDF2_ITERATIONS } from "../../../core/crypto/mod.ts";
 import { ascii, hexOfBytes } from "../../fixtures/deterministic.ts";
 
 const salt = ascii("salt");
@@ -31,4 +31,14 @@ Deno.test("deriveKey() refuses iterations that would hang", () => {
   for (const iterations of [0, -1, 1.5, NaN, MAX_PBKDF2_ITERATIONS + 1, 2 ** 53]) {
     assert.throws(() => deriveKey("x", { salt, iterations }), RangeError);
   }
+});
+
+Deno.test("deriveKeyAside() gives the same keys as deriveKey()", async () => {
+  for (const passphrase of ["", "password", "pässword \u{1f511} \udc80", "x".repeat(200)]) {
+    for (const [iterations, length] of [[1, 32], [4096, 32], [7, 64]] as const) {
+      const options = { salt, iterations, length };
+      assert.deepEqual(await deriveKeyAside(passphrase, options), deriveKey(passphrase, options));
+    }
+  }
+  await assert.rejects(deriveKeyAside("x", { salt, iterations: MAX_PBKDF2_ITERATIONS + 1 }), RangeError);
 });

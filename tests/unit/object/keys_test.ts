@@ -52,10 +52,10 @@ Deno.test("newKey() makes keys of borg's lengths, half of a BLAKE2b key zero, al
   }
 });
 
-Deno.test("decodeKey() gives back what encodeKey() stored", () => {
+Deno.test("decodeKey() gives back what encodeKey() stored", async () => {
   for (const mode of MODES) {
     const material = newKey(mode, repositoryId, random);
-    const decoded = decodeKey(blobOf(material), optionsFor(mode));
+    const decoded = await decodeKey(blobOf(material), optionsFor(mode));
     assert.ok(decoded !== "wrong passphrase");
     for (const key of ["encKey", "encHmacKey", "idKey"] as const) {
       assert.deepEqual(decoded[key].expose(), material[key].expose());
@@ -66,26 +66,26 @@ Deno.test("decodeKey() gives back what encodeKey() stored", () => {
   }
 });
 
-Deno.test("decodeKey() tells a wrong passphrase, a damaged key and another repository's key apart", () => {
+Deno.test("decodeKey() tells a wrong passphrase, a damaged key and another repository's key apart", async () => {
   const blob = blobOf(newKey("repokey", repositoryId, random));
   const options = optionsFor("repokey");
-  assert.equal(decodeKey(blob, { ...options, passphrase: "no" }), "wrong passphrase");
-  assert.throws(() => decodeKey(blob.slice(4), options), isKeyError("KeyfileInvalidError"));
-  assert.throws(() => decodeKey("", options), isKeyError("KeyfileInvalidError"));
-  assert.throws(
-    () => decodeKey(blob, { ...options, repositoryId: random(32) }),
+  assert.equal(await decodeKey(blob, { ...options, passphrase: "no" }), "wrong passphrase");
+  await assert.rejects(decodeKey(blob.slice(4), options), isKeyError("KeyfileInvalidError"));
+  await assert.rejects(decodeKey("", options), isKeyError("KeyfileInvalidError"));
+  await assert.rejects(
+    decodeKey(blob, { ...options, repositoryId: random(32) }),
     isKeyError("KeyfileMismatchError"),
   );
 });
 
-Deno.test("decodeKey() refuses keys whose lengths do not fit the mode", () => {
+Deno.test("decodeKey() refuses keys whose lengths do not fit the mode", async () => {
   const hmac = blobOf(newKey("repokey", repositoryId, random));
   const blake2 = blobOf(newKey("repokey-blake2", repositoryId, random));
-  assert.throws(() => decodeKey(hmac, optionsFor("repokey-blake2")), isKeyError("KeyfileInvalidError"));
-  assert.throws(() => decodeKey(blake2, optionsFor("repokey")), isKeyError("KeyfileInvalidError"));
+  await assert.rejects(decodeKey(hmac, optionsFor("repokey-blake2")), isKeyError("KeyfileInvalidError"));
+  await assert.rejects(decodeKey(blake2, optionsFor("repokey")), isKeyError("KeyfileInvalidError"));
 });
 
-Deno.test("decodeKey() asks this machine's memory about keys older than authentication", () => {
+Deno.test("decodeKey() asks this machine's memory about keys older than authentication", async () => {
   const fields = {
     repositoryId,
     encKey: random(32),
@@ -96,7 +96,7 @@ Deno.test("decodeKey() asks this machine's memory about keys older than authenti
   };
   const blob = encodeKeyBlob(fields, { passphrase: "test", salt: random(32), iterations: 1 });
   for (const tamRequiredDefault of [true, false]) {
-    const decoded = decodeKey(blob, { ...optionsFor("keyfile"), tamRequiredDefault });
+    const decoded = await decodeKey(blob, { ...optionsFor("keyfile"), tamRequiredDefault });
     assert.ok(decoded !== "wrong passphrase");
     assert.equal(decoded.tamRequired, tamRequiredDefault);
   }

@@ -1,62 +1,57 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { type ChunkId, hexOfId } from "../../../core/bytes/mod.ts";
 import {
   type Compression,
   ENCRYPTION_MODES,
   modeTraits,
   type ObjectCodec,
+  type ObjectWorker,
+  OpenPool,
   parseCompression,
   type SealedChunk,
   SealPool,
-  type SealWorker,
 } from "../../../core/object/mod.ts";
 import { testCodec, testKey } from "../../fixtures/codecs.ts";
 import { compressibleBytes, seededBytes } from "../../fixtures/deterministic.ts";
 
-const WORKER = new URL("../../../cli/seal_worker.ts", import.meta.url);
-const spawn = (): SealWorker => new Worker(WORKER, { type: "module" }) as unknown as SealWorker;
+const WORKER = new URL("../../../cli/object_worker.ts", import.meta.url);
+const spawn = (): ObjectWorker => new Worker(WORKER, { type: "module" }) as unknown as ObjectWorker;
+const spawner = (count: number) => count > 0 ? { count, spawn } : undefined;
 
 /** A pool over a store that is a map. */
 class Bench {
   readonly stored = new Map<string, Uint8Array>();
   readonly pool: SealPool;
+  readonly sealed: SealedChunk[] = [];
   fail = false;
 
-  constructor(readonly codec: ObjectCodec, compression: Compression, workers: number) {
+  constructor(readonly codec: ObjectCodec, compression: Compression, workers: number, later = false) {
+    const answer = <T>(value: T) => later ? Promise.resolve(value) : value;
     this.pool = new SealPool(codec, {
       compression,
-      storedSize: (id) => this.stored.get(hexOfId(id))?.length ?? -1,
+      storedSize: (id) => answer(this.stored.get(hexOfId(id))?.length ?? -1),
       put: (id: ChunkId, _size: number, stored: Uint8Array) => {
         if (this.fail) throw new Error("the store is full");
         this.stored.set(hexOfId(id), stored.slice());
+        return answer(undefined);
       },
-      spawner: workers > 0 ? { count: workers, spawn } : undefined,
+      spawner: spawner(workers),
     });
   }
 
-  /** Submits as `create` does: one buffer for all chunks, room asked for after each. */
-  async run(chunks: readonly Uint8Array[]): Promise<SealedChunk[]> {
-    const answers: (SealedChunk | Promise<SealedChunk>)[] = [];
-    for (const chunk of chunks) {
-      const shared = chunk.slice();
-      answers.push(this.pool.submit(shared, true));
-      shared.fill(0);
-      await this.pool.room();
-    }
-    return await Promise.all(answers);
+  async push(chunk: Uint8Array): Promise<void> {
+    await this.pool.ready(chunk.length);
+    this.pool.space(chunk.length).set(chunk);
+    this.pool.push(chunk.length, { receive: (sealed) => void this.sealed.push(sealed) });
   }
 
-  /** Waits until a worker takes part: before that chunks are sealed in this thread. */
-  async warmUp(): Promise<void> {
-    for (let i = 0; i < 500; i++) {
-      const answer = this.pool.submit(compressibleBytes(1000, 10_000 + i), true);
-      if (answer instanceof Promise) {
-        await answer;
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error("no worker was ready in time");
+  /** Everything, and what came of it. */
+  async run(chunks: readonly Uint8Array[]): Promise<SealedChunk[]> {
+    const before = this.sealed.length;
+    for (const chunk of chunks) await this.push(chunk);
+    await this.pool.drain();
+    return this.sealed.slice(before);
   }
 }
 
@@ -89,8 +84,8 @@ function someChunks(seed: number): Uint8Array[] {
   return [...distinct, distinct[0]!, distinct[1]!, random(200_000), distinct[0]!];
 }
 
-// First, while the code of lzma is not loaded yet: sealing has to wait for it, and the caller uses its buffer again.
-Deno.test("SealPool seals what it was given although the caller's buffer changes meanwhile", async () => {
+// First, while the code of lzma is not loaded yet: sealing has to wait for it.
+Deno.test("SealPool seals what it was given although code has to be loaded first", async () => {
   for (const text of ["lzma,0", "obfuscate,1,lzma,0", "auto,lzma,0"]) {
     const bench = new Bench(await testCodec(testKey("repokey")), parseCompression(text), 0);
     const chunks = someChunks(7);
@@ -98,55 +93,75 @@ Deno.test("SealPool seals what it was given although the caller's buffer changes
   }
 });
 
-Deno.test("SealPool without workers seals each new chunk once and answers at once", async () => {
-  const bench = new Bench(await testCodec(testKey("repokey")), parseCompression("lz4"), 0);
-  const chunks = someChunks(1);
-  const sealed = chunks.map((chunk) => bench.pool.submit(chunk));
-  assert.ok(sealed.every((answer) => !(answer instanceof Promise)));
-  await assertStored(bench, chunks, sealed as SealedChunk[]);
-  assert.deepEqual((sealed as SealedChunk[]).map((chunk) => chunk.isNew), [
-    ...[true, true, true, true, true, true],
-    ...[false, false, true, false],
-  ]);
-});
+const NEW = [...[true, true, true, true, true, true], ...[false, false, true, false]];
 
-Deno.test("SealPool on workers stores the same chunks once each, in every mode", async () => {
+Deno.test("SealPool stores each new chunk once, in every mode, with and without workers", async () => {
   for (const mode of ENCRYPTION_MODES) {
-    const bench = new Bench(await testCodec(testKey(mode)), parseCompression("lz4"), 2);
-    await bench.warmUp();
-    const before = bench.stored.size;
-    const chunks = someChunks(2);
-    const sealed = await bench.run(chunks);
-    await assertStored(bench, chunks, sealed);
-    assert.equal(sealed.filter((chunk) => chunk.isNew).length, 7, mode);
-    assert.equal(bench.stored.size - before, 7, mode);
-    bench.pool.dispose();
+    for (const workers of [0, 1, 3]) {
+      const bench = new Bench(await testCodec(testKey(mode)), parseCompression("lz4"), workers);
+      const chunks = someChunks(2);
+      const sealed = await bench.run(chunks);
+      await assertStored(bench, chunks, sealed);
+      assert.deepEqual(sealed.map((chunk) => chunk.isNew), NEW, `${mode}, ${workers} workers`);
+      assert.equal(bench.stored.size, 7);
+      bench.pool.dispose();
+    }
   }
 });
 
-Deno.test("SealPool on workers takes every compression", async () => {
+Deno.test("SealPool takes every compression, from a store that answers later too", async () => {
   for (const text of ["none", "lz4", "zstd,3", "zlib,6", "lzma,0", "auto,zstd", "obfuscate,1,lz4"]) {
-    const bench = new Bench(await testCodec(testKey("repokey-blake2")), parseCompression(text), 1);
-    // Padding is done in this thread.
-    if (!text.startsWith("obfuscate")) await bench.warmUp();
-    const chunks = someChunks(3);
-    await assertStored(bench, chunks, await bench.run(chunks));
-    bench.pool.dispose();
+    for (const later of [false, true]) {
+      const codec = await testCodec(testKey("repokey-blake2"));
+      const bench = new Bench(codec, parseCompression(text), 1, later);
+      const chunks = someChunks(3);
+      const sealed = await bench.run(chunks);
+      await assertStored(bench, chunks, sealed);
+      assert.deepEqual(sealed.map((chunk) => chunk.isNew), NEW, text);
+      bench.pool.dispose();
+    }
   }
+});
+
+/** Enough for many batches: large and small, every fifth one a repetition. */
+function manyChunks(seed: number): Uint8Array[] {
+  const random = seededBytes(seed);
+  const chunks: Uint8Array[] = [];
+  for (let i = 0; i < 600; i++) {
+    chunks.push(
+      i % 5 === 4 ? chunks[i - 1 - i % 3]! : random(1 + (i * 7919) % (i % 50 === 0 ? 900_000 : 9_000)),
+    );
+  }
+  return chunks;
+}
+
+Deno.test("SealPool on workers gives the order of coming, and what is sealed past it is not stored twice", async () => {
+  const bench = new Bench(await testCodec(testKey("repokey")), parseCompression("lz4"), 2);
+  const chunks = manyChunks(8);
+  for (const [i, chunk] of chunks.entries()) {
+    await bench.push(chunk);
+    if (i % 7 === 0) await bench.pool.add(chunk);
+    if (i % 10 === 0) await bench.pool.pump();
+  }
+  await bench.pool.drain();
+  await assertStored(bench, chunks, bench.sealed);
+  const distinct = new Set(chunks.map((chunk) => hexOfId(bench.codec.idOf(chunk))));
+  assert.equal(bench.stored.size, distinct.size);
+  bench.pool.dispose();
 });
 
 Deno.test("SealPool never uses a counter twice, whoever seals", async () => {
   const bench = new Bench(await testCodec(testKey("repokey")), parseCompression("zlib,1"), 2);
-  await bench.warmUp();
-  const random = seededBytes(4);
-  await bench.run(Array.from({ length: 60 }, (_, i) => random(1 + (i * 7919) % 90_000)));
-  for (let i = 0; i < 20; i++) await bench.pool.submit(random(500 + i));
+  await bench.run(manyChunks(4));
+  const random = seededBytes(40);
+  for (let i = 0; i < 20; i++) await bench.pool.add(random(500 + i));
   bench.pool.dispose();
   assert.ok(modeTraits("repokey").encrypted);
   const ranges = [...bench.stored.values()].map((stored) => {
     const view = new DataView(stored.buffer, stored.byteOffset);
     return { start: view.getBigUint64(33), blocks: BigInt(Math.ceil((stored.length - 41) / 16)) };
   }).sort((a, b) => a.start < b.start ? -1 : 1);
+  assert.ok(ranges.length > 400);
   for (let i = 1; i < ranges.length; i++) {
     assert.ok(
       ranges[i - 1]!.start + ranges[i - 1]!.blocks <= ranges[i]!.start,
@@ -155,22 +170,80 @@ Deno.test("SealPool never uses a counter twice, whoever seals", async () => {
   }
 });
 
-Deno.test("SealPool tells the store's failure to whoever asks for room, and drains", async () => {
+Deno.test("SealPool tells the store's failure to whoever waits", async () => {
   const bench = new Bench(await testCodec(testKey("repokey")), parseCompression("none"), 1);
-  await bench.warmUp();
+  await bench.push(seededBytes(5)(100_000));
   bench.fail = true;
-  const answer = bench.pool.submit(seededBytes(5)(100_000), true);
-  await assert.rejects(async () => await answer, /the store is full/);
-  assert.throws(() => bench.pool.room(), /the store is full/);
-  await bench.pool.drain();
+  await assert.rejects(async () => await bench.pool.drain(), /the store is full/);
   bench.pool.dispose();
 });
 
-Deno.test("SealPool fails what a lost worker had, and does not hang", async () => {
-  const bench = new Bench(await testCodec(testKey("repokey")), parseCompression("none"), 1);
-  await bench.warmUp();
-  const answer = bench.pool.submit(seededBytes(6)(1_000_000), true);
-  bench.pool.dispose();
-  await assert.rejects(async () => await answer, /A worker failed/);
-  await bench.pool.drain();
+Deno.test("SealPool does without a worker that does not start", async () => {
+  const codec = await testCodec(testKey("repokey"));
+  const silent: ObjectWorker = { postMessage() {}, onerror: null, terminate() {} };
+  const stored = new Map<string, Uint8Array>();
+  const pool = new SealPool(codec, {
+    compression: parseCompression("lz4"),
+    storedSize: (id) => stored.get(hexOfId(id))?.length ?? -1,
+    put: (id, _size, bytes) => void stored.set(hexOfId(id), bytes.slice()),
+    spawner: { count: 1, spawn: () => silent },
+  });
+  const chunks = manyChunks(6);
+  for (const chunk of chunks) {
+    await pool.ready(chunk.length);
+    pool.space(chunk.length).set(chunk);
+    pool.push(chunk.length, { receive() {} });
+  }
+  await pool.drain();
+  assert.equal(stored.size, new Set(chunks.map((chunk) => hexOfId(codec.idOf(chunk)))).size);
+});
+
+/** Seals `chunks`, opens them through a pool, and gives what came out. */
+async function openAll(
+  chunks: readonly Uint8Array[],
+  options: { workers: number; verifyOnly?: boolean; damage?: number; text?: string },
+): Promise<(Uint8Array | string)[]> {
+  const codec = await testCodec(testKey("repokey"));
+  const pool = new OpenPool(codec, {
+    spawner: spawner(options.workers),
+    ...(options.verifyOnly ? { verifyOnly: true } : {}),
+  });
+  const out: (Uint8Array | string)[] = [];
+  const receiver = {
+    receive: (plain: Uint8Array) => void out.push(plain.slice()),
+    fail: (error: unknown) => void out.push(String(error)),
+  };
+  for (const [i, chunk] of chunks.entries()) {
+    const stored = (await codec.seal(chunk, parseCompression(options.text ?? "lz4"))).slice();
+    if (i === options.damage) stored[stored.length - 1]! ^= 1;
+    await pool.push(codec.idOf(chunk), stored, chunk.length, receiver);
+    stored.fill(0);
+  }
+  await pool.drain();
+  pool.dispose();
+  return out;
+}
+
+Deno.test("OpenPool gives back what was sealed, in order, and names what is damaged", async () => {
+  const large = new Uint8Array(12 << 20);
+  for (const workers of [0, 2]) {
+    const chunks = [...manyChunks(9), large, new Uint8Array(0)];
+    const opened = await openAll(chunks, { workers, damage: 300 });
+    assert.equal(opened.length, chunks.length);
+    for (const [i, chunk] of chunks.entries()) {
+      if (i === 300) assert.match(opened[i] as string, /authentication failed/);
+      else assert.ok(Buffer.compare(opened[i] as Uint8Array, chunk) === 0, `object ${i}, ${workers} workers`);
+    }
+    const verified = await openAll(chunks, { workers, damage: 7, verifyOnly: true });
+    assert.equal(verified.filter((answer) => typeof answer !== "string").length, chunks.length - 1);
+    assert.match(verified[7] as string, /authentication failed/);
+  }
+});
+
+Deno.test("OpenPool opens every compression on workers", async () => {
+  for (const text of ["none", "zstd,3", "zlib,6", "lzma,0", "obfuscate,1,lz4"]) {
+    const chunks = someChunks(10);
+    const opened = await openAll(chunks, { workers: 1, text });
+    assert.deepEqual(opened, chunks, text);
+  }
 });

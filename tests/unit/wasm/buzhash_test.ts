@@ -144,7 +144,7 @@ Deno.test("the buzhash kernel keeps two scanners in one instance apart where bot
   const starts: [number, number] = [0, 0];
   for (const n of [0, 1] as const) {
     const { seed, maskBits, windowSize, minExp } = choices[n];
-    kernel.init(states[n], seed, 2 ** maskBits - 1, windowSize, 2 ** minExp);
+    kernel.init(states[n], seed, 2 ** maskBits - 1, windowSize, 2 ** minExp, 1);
     new Uint8Array(kernel.memory.buffer).set(data[n], places[n]);
   }
   for (let seen = 30_000; seen <= size; seen += 30_000) {
@@ -160,7 +160,7 @@ Deno.test("the buzhash kernel keeps two scanners in one instance apart where bot
   }
   for (const n of [0, 1] as const) assert.deepEqual(found[n], twin(data[n], choices[n]));
   // A state prepared anew must not be scanned with what stood there before.
-  kernel.init(states[1], 3, 2 ** 13 - 1, 1500, 128);
+  kernel.init(states[1], 3, 2 ** 13 - 1, 1500, 128, 1);
   const again = kernel.scan(states[1], places[1], size, 1);
   assert.equal(again, twin(data[1], { ...choices[1], seed: 3 })[0]);
 });

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { decodeLz4Block, encodeLz4Block, lz4Bound, lz4PlainSize } from "../../../core/object/_lz4_block.ts";
+import { lz4PlainSize } from "../../../core/object/_lz4_block.ts";
 import { borrowAccel } from "../../../core/platform/accel.ts";
+import { decodeLz4, encodeLz4, lz4Bound } from "../../../wasm/mod.ts";
 import { bytesOfHex, compressibleBytes, seededBytes } from "../../fixtures/deterministic.ts";
+import { decodeLz4Block, encodeLz4Block } from "./_lz4_twin.ts";
 
 function encoded(plain: Uint8Array): Uint8Array {
   const out = new Uint8Array(lz4Bound(plain.length));
-  return out.slice(0, encodeLz4Block(plain, out));
+  return out.slice(0, encodeLz4(plain, out));
 }
 
 function decoded(block: Uint8Array, size: number): Uint8Array | null {
   const out = new Uint8Array(size);
-  const length = decodeLz4Block(block, out);
+  const length = decodeLz4(block, out);
   return length < 0 ? null : out.slice(0, length);
 }
 
@@ -33,7 +36,7 @@ function samples(): Uint8Array[] {
   return inputs;
 }
 
-Deno.test("encodeLz4Block() is undone by decodeLz4Block() and measured by lz4PlainSize()", () => {
+Deno.test("encodeLz4() is undone by decodeLz4() and measured by lz4PlainSize()", () => {
   for (const plain of samples()) {
     const block = encoded(plain);
     assert.ok(block.length <= lz4Bound(plain.length));
@@ -43,7 +46,14 @@ Deno.test("encodeLz4Block() is undone by decodeLz4Block() and measured by lz4Pla
   }
 });
 
-Deno.test("encodeLz4Block() gives the bytes that liblz4 gives", () => {
+Deno.test("encodeLz4() gives the bytes that its twin gives", () => {
+  for (const plain of samples()) {
+    const out = new Uint8Array(lz4Bound(plain.length));
+    assert.deepEqual(encoded(plain), out.slice(0, encodeLz4Block(plain, out)), `${plain.length} bytes`);
+  }
+});
+
+Deno.test("encodeLz4() gives the bytes that liblz4 gives", () => {
   const lz4 = borrowAccel()?.lz4;
   if (!lz4) return console.log("skipped, this machine has no liblz4");
   for (const plain of samples()) {
@@ -52,13 +62,13 @@ Deno.test("encodeLz4Block() gives the bytes that liblz4 gives", () => {
   }
 });
 
-Deno.test("decodeLz4Block() reads overlapping matches and long lengths of a block made by hand", () => {
+Deno.test("decodeLz4() reads overlapping matches and long lengths of a block made by hand", () => {
   // "a", 94 more by a match at distance 1 (15 + 75 + 4), then five literals
   const block = bytesOfHex("1f6101004b504141414141");
   assert.equal(new TextDecoder().decode(decoded(block, 100)!), "a".repeat(95) + "AAAAA");
 });
 
-Deno.test("decodeLz4Block() refuses distances outside of the output, missing parts and too little room", () => {
+Deno.test("decodeLz4() refuses distances outside of the output, missing parts and too little room", () => {
   const refused = {
     "no token": "",
     "distance zero": "1f6100004b504141414141",
@@ -72,7 +82,7 @@ Deno.test("decodeLz4Block() refuses distances outside of the output, missing par
   for (const [what, hex] of Object.entries(refused)) assert.equal(decoded(bytesOfHex(hex), 1000), null, what);
 });
 
-Deno.test("decodeLz4Block() takes rubbish without a hang or a crash, and agrees with liblz4 on what it accepts", () => {
+Deno.test("decodeLz4() takes rubbish without a hang or a crash, and agrees with liblz4 on what it accepts", () => {
   const lz4 = borrowAccel()?.lz4;
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), (block) => {
@@ -87,7 +97,7 @@ Deno.test("decodeLz4Block() takes rubbish without a hang or a crash, and agrees 
   );
 });
 
-Deno.test("decodeLz4Block() survives every truncation and flipped bit of a block", () => {
+Deno.test("decodeLz4() survives every truncation and flipped bit of a block", () => {
   const plain = compressibleBytes(400);
   const block = encoded(plain);
   for (let length = 0; length < block.length; length++) {
@@ -100,4 +110,56 @@ Deno.test("decodeLz4Block() survives every truncation and flipped bit of a block
     decoded(damaged, plain.length);
     lz4PlainSize(damaged);
   }
+});
+
+Deno.test("decodeLz4() agrees with its twin on every distance and length of a short match, up to the last byte of room", () => {
+  const literals = Uint8Array.from({ length: 40 }, (_, i) => 100 + i);
+  for (let distance = 1; distance <= 41; distance++) {
+    for (let length = 4; length <= 70; length++) {
+      const run = length - 4 >= 15 ? [length - 19] : [];
+      const token = 0xf0 | Math.min(length - 4, 15);
+      const block = new Uint8Array([token, 25, ...literals, distance, 0, ...run, 0x50, 1, 2, 3, 4, 5]);
+      const size = 40 + length + 5;
+      const out = new Uint8Array(size);
+      const wanted = decodeLz4Block(block, out) < 0 ? null : out;
+      assert.equal(wanted === null, distance > 40);
+      assert.deepEqual(decoded(block, size), wanted, `${distance} back, ${length} bytes`);
+      assert.equal(decoded(block, size - 1), null);
+      assert.equal(decoded(block, 40 + length - 1), null);
+    }
+  }
+});
+
+Deno.test("decodeLz4() agrees with its twin on damaged blocks", () => {
+  const plain = compressibleBytes(3000);
+  const block = encoded(plain);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(block.length - 1), fc.nat(255)), { minLength: 1 }), (changes) => {
+      const damaged = block.slice();
+      for (const [at, value] of changes) damaged[at] = value;
+      const out = new Uint8Array(4000);
+      const length = decodeLz4Block(damaged, out);
+      assert.deepEqual(decoded(damaged, 4000), length < 0 ? null : out.slice(0, length));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("decodeLz4() refuses lengths beyond 32 bits", () => {
+  for (const head of [[0xf0], [0x1f, 97, 1, 0]]) {
+    const block = new Uint8Array(17 << 20).fill(255);
+    block.set(head);
+    block.set([1, 0], block.length - 2);
+    assert.equal(decoded(block, 1000), null);
+  }
+});
+
+Deno.test("encodeLz4() and decodeLz4() work on small data after very large data, and refuse an output that is too small", () => {
+  const random = seededBytes(31);
+  for (const size of [24 << 20, 1000, 9 << 20, 0, 5]) {
+    const plain = compressibleBytes(size);
+    const block = encoded(plain);
+    assert.ok(Buffer.compare(decoded(block, size)!, plain) === 0, `${size} bytes`);
+  }
+  assert.throws(() => encodeLz4(random(1000), new Uint8Array(999)), RangeError);
 });
