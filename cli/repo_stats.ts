@@ -1,7 +1,7 @@
 /** The statistics table that `create --stats`, `delete --stats` and `info` share, and its JSON. */
 import { allChunks } from "../core/archive/mod.ts";
 import type { ChunksIndex, IndexTotals } from "../core/local/mod.ts";
-import { encodeHex } from "../core/bytes/mod.ts";
+import { encodeHex, hexOfId } from "../core/bytes/mod.ts";
 import { formatSize } from "./format_size.ts";
 import { jsonTime } from "./local_time.ts";
 import type { Session } from "./session.ts";
@@ -28,12 +28,14 @@ export async function repositoryTotals(session: Session): Promise<IndexTotals> {
 export async function totalsOf(session: Session, all: ChunksIndex): Promise<IndexTotals> {
   const totals = all.totals();
   let [size, csize] = [0, 0];
-  for (const name of session.manifest.archives.keys()) {
-    const { meta } = await session.openArchive(name);
+  const { fileTotals } = session.chunkLists();
+  for (const { name, id } of session.manifest.archives.values()) {
+    let files = fileTotals.get(hexOfId(id));
+    if (files === undefined) files = (await session.openArchive(name)).meta.stats ?? null;
     // Archives of borg before 1.2 do not say: then everything is counted, their metadata too.
-    if (!meta.stats) return totals;
-    size += meta.stats.size;
-    csize += meta.stats.csize;
+    if (files === null) return totals;
+    size += files.size;
+    csize += files.csize;
   }
   return { ...totals, size, csize };
 }

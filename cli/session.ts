@@ -17,6 +17,7 @@ import {
   baseDirs,
   ChunksIndex,
   ChunksIndexCache,
+  type FileTotals,
   RepositorySecurity,
 } from "../core/local/mod.ts";
 import {
@@ -253,6 +254,7 @@ class OpenRepository implements Session, NewSession {
   /** Whether a passphrase that is not empty protects the key. */
   #passphraseProtected = false;
   keyFilePath: string | null = null;
+  readonly #fileTotals = new Map<string, FileTotals | null>();
   readonly #signal: Disposable;
 
   constructor(
@@ -416,6 +418,7 @@ class OpenRepository implements Session, NewSession {
       codec: this.codec,
       manifest: this.manifest,
       cache: new ChunksIndexCache(this.context.files, `${this.cacheDir}/archives`),
+      fileTotals: this.#fileTotals,
       newIndex: () => new ChunksIndex(),
     };
   }

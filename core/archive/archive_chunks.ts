@@ -3,7 +3,7 @@
  * directory: an archive never changes, so the list is valid as long as the archive's id exists. Everything that needs
  * reference counts (delete, prune, statistics) adds these lists up instead of keeping a global count in step.
  */
-import type { ChunksIndex, ChunksIndexCache } from "../local/mod.ts";
+import type { ChunksIndex, ChunksIndexCache, FileTotals } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreReader } from "../store/mod.ts";
 import { asChunkId, type ChunkId, hexOfId, ID_LENGTH } from "../bytes/mod.ts";
@@ -19,6 +19,8 @@ export interface ChunkListContext {
   manifest: Manifest;
   /** Stored lists, by the archive's id; null: keep none. */
   cache: ChunksIndexCache;
+  /** What the archives whose lists were asked for say of their files' sizes, by the hexadecimal id; null: nothing. */
+  fileTotals: Map<string, FileTotals | null>;
   /** Makes an empty index. */
   newIndex(): ChunksIndex;
 }
@@ -26,13 +28,19 @@ export interface ChunkListContext {
 /** Chunk list of one archive: its file contents, its item stream and its own object. */
 export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo): Promise<ChunksIndex> {
   const cached = context.cache.load(info.id);
-  if (cached) return cached;
+  if (cached) {
+    context.fileTotals.set(hexOfId(info.id), cached.files);
+    return cached.chunks;
+  }
   const archive = await ArchiveClass.open(context.store, context.codec, context.manifest, {
     name: info.name,
   });
-  const index = await readChunks(context, archive);
-  context.cache.save(info.id, index);
-  return index;
+  const chunks = await readChunks(context, archive);
+  const { stats } = archive.meta;
+  const files = stats ? { size: stats.size, csize: stats.csize } : null;
+  context.fileTotals.set(hexOfId(info.id), files);
+  context.cache.save(info.id, { chunks, files });
+  return chunks;
 }
 
 async function readChunks(context: ChunkListContext, archive: Archive): Promise<ChunksIndex> {

@@ -1,15 +1,37 @@
 /**
- * Chunk lists of archives in the cache directory, one file per archive id. They may be deleted at any time: a missing,
- * short or damaged file only means that the archive is read again.
+ * Chunk lists of archives in the cache directory, one file per archive id, and with each what the archive says of the size
+ * of its files. They may be deleted at any time: a missing, short or damaged file only means that the archive is read
+ * again.
+ *
+ *     | digest 16 | msgpack: [size, csize] or nil | chunk list in the form of borg's hash index |
  */
 import type { Files } from "../platform/mod.ts";
-import { type ChunkId, hexOfId } from "../bytes/mod.ts";
+import {
+  type ChunkId,
+  encodeMsgpack,
+  hexOfId,
+  MsgpackError,
+  MsgpackReader,
+  type Unpacked,
+} from "../bytes/mod.ts";
 import { AppError, OsError } from "../errors.ts";
 import { Xxh64 } from "../../wasm/mod.ts";
 import { ChunksIndex } from "./chunks_index.ts";
 
 /** 16 hexadecimal digits of the xxh64 of the rest of the file. */
 const DIGEST_BYTES = 16;
+
+/** Plain and stored bytes of an archive's files, before deduplication. */
+export interface FileTotals {
+  readonly size: number;
+  readonly csize: number;
+}
+
+export interface CachedChunks {
+  readonly chunks: ChunksIndex;
+  /** null: the archive, made by borg before 1.2, does not say. */
+  readonly files: FileTotals | null;
+}
 
 export class ChunksIndexCache {
   /** `directory`: where the lists of one repository lie; made when first needed. null: nothing is kept. */
@@ -20,27 +42,33 @@ export class ChunksIndexCache {
   }
 
   /** The list of that archive, null where there is none or it cannot be trusted. */
-  load(id: ChunkId): ChunksIndex | null {
+  load(id: ChunkId): CachedChunks | null {
     if (this.directory === null) return null;
     try {
       const bytes = this.files.readFile(this.#path(id));
       const body = bytes.subarray(DIGEST_BYTES);
       const digest = new TextDecoder().decode(bytes.subarray(0, DIGEST_BYTES));
       if (new Xxh64().update(body).digestHex() !== digest) return null;
-      return ChunksIndex.decode(body);
+      const reader = new MsgpackReader(body);
+      const files = readTotals(reader.read());
+      if (files === undefined) return null;
+      return { chunks: ChunksIndex.decode(body.subarray(reader.position)), files };
     } catch (error) {
-      if (error instanceof OsError || error instanceof AppError) return null;
+      if (error instanceof OsError || error instanceof AppError || error instanceof MsgpackError) return null;
       throw error;
     }
   }
 
   /** Best effort: a full disk or a read-only home must not stop a backup. */
-  save(id: ChunkId, index: ChunksIndex): void {
+  save(id: ChunkId, { chunks, files }: CachedChunks): void {
     if (this.directory === null) return;
-    const body = index.encode();
-    const bytes = new Uint8Array(DIGEST_BYTES + body.length);
-    bytes.set(new TextEncoder().encode(new Xxh64().update(body).digestHex()));
-    bytes.set(body, DIGEST_BYTES);
+    const head = encodeMsgpack(files === null ? null : [files.size, files.csize]);
+    const table = chunks.encode();
+    const bytes = new Uint8Array(DIGEST_BYTES + head.length + table.length);
+    bytes.set(head, DIGEST_BYTES);
+    bytes.set(table, DIGEST_BYTES + head.length);
+    const digest = new Xxh64().update(bytes.subarray(DIGEST_BYTES)).digestHex();
+    bytes.set(new TextEncoder().encode(digest));
     const path = this.#path(id);
     try {
       this.files.mkdirAll(this.directory, 0o700);
@@ -59,4 +87,12 @@ export class ChunksIndexCache {
       if (!(error instanceof OsError)) throw error;
     }
   }
+}
+
+/** undefined: not what {@link ChunksIndexCache.save} writes. */
+function readTotals(value: Unpacked): FileTotals | null | undefined {
+  if (value === null) return null;
+  if (!Array.isArray(value)) return undefined;
+  const [size, csize] = value;
+  return typeof size === "number" && typeof csize === "number" ? { size, csize } : undefined;
 }
