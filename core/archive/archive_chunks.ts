@@ -23,6 +23,8 @@ export interface ChunkListContext {
   fileTotals: Map<string, FileTotals | null>;
   /** Makes an empty index. */
   newIndex(): ChunksIndex;
+  /** Called now and then; may let the event loop turn, so that signals arrive. */
+  breathe(): void | Promise<void>;
 }
 
 /** Chunk list of one archive: its file contents, its item stream and its own object. */

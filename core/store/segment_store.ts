@@ -9,6 +9,7 @@ import { asChunkId, type ChunkId, decodeText, encodeHex, encodeText, ID_LENGTH }
 import { LockError, OsError, RepositoryError } from "../errors.ts";
 import { log as emit } from "../report.ts";
 import { StoreCheck } from "./check_store.ts";
+import { logOrder } from "./_log_order.ts";
 import { CommittedFiles } from "./committed_files.ts";
 import { CompactRun, markCommitOnlySegments, planCompaction } from "./compact.ts";
 import { type RepositoryConfig, sizeText, type StoreSettings } from "./config.ts";
@@ -159,6 +160,29 @@ export class SegmentStore implements StoreDeleter {
       return wait.then(() => this.delete(ownId));
     }
     this.#transaction!.delete(asChunkId(id));
+  }
+
+  async deleteMany(ids: Uint8Array, onProgress?: (done: number) => void): Promise<void> {
+    await this.#begin();
+    const transaction = this.#transaction!;
+    const { index } = transaction.state;
+    const order = logOrder(index, ids);
+    let breath = this.#env.nowMs();
+    for (let done = 0; done < order.length; done++) {
+      if (done % 64 === 0 && this.#env.nowMs() - breath > BREATH_MS) {
+        onProgress?.(done);
+        await this.#env.sleep(0);
+        breath = this.#env.nowMs();
+        if (this.#transaction !== transaction) {
+          throw new TypeError("Cannot delete: the transaction was ended");
+        }
+      }
+      const at = order[done]! * ID_LENGTH;
+      const id = ids.subarray(at, at + ID_LENGTH);
+      // The same id may have come twice.
+      if (index.find(id) >= 0) transaction.delete(id);
+    }
+    onProgress?.(order.length);
   }
 
   commit(): void {
