@@ -285,6 +285,21 @@ export function sift(state: usize, buckets: usize, count: u32): u32 {
   return <u32>((to - buckets) / bucketBytes);
 }
 
+/** Sum of word 2 over those of `count` buckets of three words at `buckets` whose word 0 is the same in the table. */
+export function sumOfEqual(state: usize, buckets: usize, count: u32): u64 {
+  const bucketBytes = load<u32>(state, INDEX_BUCKET_BYTES);
+  const table = <usize>load<u32>(state, INDEX_TABLE);
+  const end = buckets + <usize>count * bucketBytes;
+  let sum: u64 = 0;
+  for (let from = buckets; from < end; from += bucketBytes) {
+    if (!isUsed(from)) continue;
+    const slot = find(state, from);
+    if (slot < 0 || mark(table + <usize>slot * bucketBytes) != mark(from)) continue;
+    sum += <u64>load<u32>(from, KEY_BYTES + 8);
+  }
+  return sum;
+}
+
 /** Writes to `out`, as five u64 over all entries of three words: count * word 1, count * word 2, word 1, word 2, count. */
 export function totals(state: usize, out: usize): void {
   const buckets = load<u32>(state, INDEX_BUCKETS);

@@ -53,6 +53,7 @@ export interface HashIndexFunctions {
   subtract(state: number, buckets: number, count: number, maxCount: number): number;
   sift(state: number, buckets: number, count: number): number;
   totals(state: number, out: number): void;
+  sumOfEqual(state: number, buckets: number, count: number): bigint;
 }
 
 /** An index file that is about to be read. */
@@ -228,6 +229,16 @@ export class HashIndex {
       const count = this.#kernel.sift(STATE, staging, part.length / this.#bucketBytes);
       if (count > 0) yield this.#bytes.subarray(staging, staging + count * this.#bucketBytes);
     }
+  }
+
+  /** Sum of the third word of those entries of `other` whose first word is the same in both. */
+  sumOfEqual(other: HashIndex): number {
+    this.#requireCounts(other);
+    let sum = 0n;
+    for (const part of other.#parts()) {
+      sum += this.#kernel.sumOfEqual(STATE, this.#stage(part), part.length / this.#bucketBytes);
+    }
+    return Number(sum);
   }
 
   /** Sums over all entries, which have the words count, size, stored size; the first two times the count. */

@@ -6,7 +6,8 @@ import type { ChunksIndex } from "../local/mod.ts";
 import type { StoreDeleter } from "../store/mod.ts";
 import { asChunkId, ID_LENGTH } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
-import { allChunks, archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
+import { allChunks, keepSum } from "./all_chunks.ts";
+import { archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
 import type { ArchiveInfo } from "./manifest.ts";
 
 /** What deleting will do. Sizes in bytes. */
@@ -62,7 +63,7 @@ export async function runDelete(
   else await deleteEach(context, plan.chunks, onProgress);
   await manifest.write(store, options.nowUs);
   await store.commit();
-  for (const info of plan.archives) context.cache.drop(info.id);
+  keepSum(context, plan.remaining);
 }
 
 /** For a store that cannot do it at once. */

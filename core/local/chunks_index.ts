@@ -3,7 +3,7 @@
  * working set of `create` (which chunks are there?) and of mark and sweep (which chunks does an archive hold?). Its file
  * form is borg's hash index with 12-byte values, kept per archive in the cache directory.
  */
-import { HashIndex } from "../../wasm/mod.ts";
+import { HashIndex, type IndexFile } from "../../wasm/mod.ts";
 import { type ChunkId, concatBytes, ID_LENGTH } from "../bytes/mod.ts";
 
 const REFCOUNT = 0;
@@ -36,13 +36,14 @@ export class ChunksIndex {
     return new ChunksIndex(HashIndex.create({ valueWords: 3, capacity }));
   }
 
-  /** Throws IntegrityError where `bytes` is not such a file. */
-  static decode(bytes: Uint8Array): ChunksIndex {
-    return new ChunksIndex(HashIndex.decode(bytes, { valueWords: 3 }));
+  /** Throws IntegrityError where `file` is not such a file. */
+  static load(file: IndexFile): ChunksIndex {
+    return new ChunksIndex(HashIndex.load(file, { valueWords: 3 }));
   }
 
-  encode(): Uint8Array {
-    return this.#table.encode();
+  /** Header and buckets of the file form; views, valid until the next change. */
+  encodeParts(): [header: Uint8Array, buckets: Uint8Array] {
+    return this.#table.encodeParts();
   }
 
   get count(): number {
@@ -119,6 +120,11 @@ export class ChunksIndex {
       parts.push(ids);
     }
     return { ids: concatBytes(...parts), csize };
+  }
+
+  /** Sum of the stored sizes of those entries that have no more references in `all` than here. */
+  csizeOfSole(all: ChunksIndex): number {
+    return all.#table.sumOfEqual(this.#table);
   }
 
   /** Every entry; the index must not change meanwhile. */

@@ -374,6 +374,18 @@ Deno.test("HashIndex.countTotals() sums over all entries, beyond 32 bits", () =>
   assert.ok(totals.size > 2 ** 40);
 });
 
+Deno.test("HashIndex.sumOfEqual() adds up the third words where both have the same count", () => {
+  const { index } = counted(someCounts(0, 5000, 1));
+  const { index: other, twin } = counted(someCounts(2500, 9000, 2));
+  let expected = 0;
+  for (const [id, [count, , csize]] of twin) {
+    const slot = index.find(parseHex(id));
+    if (slot >= 0 && index.value(slot, 0) === count) expected += csize!;
+  }
+  assert.ok(expected > 0);
+  assert.equal(index.sumOfEqual(other), expected);
+});
+
 Deno.test("HashIndex.reserve() makes room once for all that comes", () => {
   const index = HashIndex.create({ valueWords: 2 });
   index.set(sha256("0"), 0, 0);
