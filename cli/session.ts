@@ -38,7 +38,6 @@ import {
   type StoreEnv,
 } from "../core/store/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
-import { selfTest } from "../wasm/mod.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
@@ -130,8 +129,6 @@ function resolveLocation(context: CommandContext, text: string, options: StoreOp
 }
 
 function storeEnv(context: CommandContext): StoreEnv {
-  // A kernel that computes wrongly (a bad build, broken memory) must not get near a repository. Takes a few milliseconds.
-  selfTest();
   return {
     files: context.files,
     hostId: context.host.hostId,

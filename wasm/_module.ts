@@ -16,11 +16,27 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Known-answer tests by the kernel's text; see {@link proveAtFirstUse}. */
+const proofs = new Map<string, () => void>();
+
+/** `proof` runs, and may throw, before anything else uses the kernel that `base64` carries. */
+export function proveAtFirstUse(base64: string, proof: () => void): void {
+  proofs.set(base64, proof);
+}
+
 /** A function that makes a new instance with at least `bytes` of memory; throws RangeError where there is not so much. */
 export function kernelFactory<Functions>(base64: string): (bytes: number) => Kernel<Functions> {
   let module: WebAssembly.Module | undefined;
   return (bytes) => {
-    module ??= new WebAssembly.Module(decodeBase64(base64));
+    if (module === undefined) {
+      module = new WebAssembly.Module(decodeBase64(base64));
+      try {
+        proofs.get(base64)?.();
+      } catch (error) {
+        module = undefined;
+        throw error;
+      }
+    }
     const instance = new WebAssembly.Instance(module, { env: { abort } });
     const kernel = instance.exports as unknown as Kernel<Functions>;
     const missing = bytes - kernel.memory.buffer.byteLength;
