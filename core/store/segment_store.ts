@@ -59,7 +59,8 @@ export class SegmentStore implements StoreDeleter {
 
   /** Made by `openRepository` and `createRepository`. */
   constructor(parts: SegmentStoreParts) {
-    const { env, path, settings } = parts;
+    const { path, settings } = parts;
+    const env = this.#interruptible(parts.env);
     this.#env = env;
     this.#config = parts.config;
     this.#settings = settings;
@@ -173,9 +174,6 @@ export class SegmentStore implements StoreDeleter {
         onProgress?.(done);
         await this.#env.sleep(0);
         breath = this.#env.nowMs();
-        if (this.#transaction !== transaction) {
-          throw new TypeError("Cannot delete: the transaction was ended");
-        }
       }
       const at = order[done]! * ID_LENGTH;
       const id = ids.subarray(at, at + ID_LENGTH);
@@ -220,10 +218,10 @@ export class SegmentStore implements StoreDeleter {
     try {
       await run.run(planCompaction(this.#log, state, options));
     } catch (error) {
-      this.#abandon(run.transaction);
+      // Once closed, another process may be writing: what is there is not ours to remove any more.
+      if (!this.#closed) this.#abandon(state.transaction);
       throw error;
     }
-    state.transaction = run.transaction;
     this.#save(state);
     return { freedBytes: Math.max(0, run.freedBytes) };
   }
@@ -463,6 +461,15 @@ export class SegmentStore implements StoreDeleter {
 
   #saveConfig(): void {
     writeConfig(this.#env, this.location, this.#config);
+  }
+
+  /** A signal may close the store in any pause; what paused must then not go on, without a lock and with its state gone. */
+  #interruptible(env: StoreEnv): StoreEnv {
+    const sleep = async (ms: number): Promise<void> => {
+      await env.sleep(ms);
+      this.#requireOpen();
+    };
+    return Object.create(env, { sleep: { value: sleep } });
   }
 
   /** Without its lock the store must not be used: what it knew may be wrong by now. */
