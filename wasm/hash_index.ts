@@ -2,17 +2,12 @@
  * Host of the hash index kernel: a table from 32-byte id to two or three 32-bit words that costs no JavaScript object per
  * entry, read from and written to borg's index files (borg's docs, internals/data-structures.rst, "HashIndex").
  *
- *     file   0          8         12        16         17           18
- *            | BORG_IDX | entries | buckets | key size | value size | buckets ...
- *              8 bytes    i32       i32       i8 (32)    i8 (4 * valueWords)
- *
  *     memory 0    64      96    128     144     256
  *                 | state | key | value | sums  | table ... | staging, for buckets of another table
  *
  * Each table has a WASM memory of its own: growth makes a new one and drops the old, so no more than both exist.
  */
 import type { ChunkId } from "../core/bytes/mod.ts";
-import { IntegrityError } from "../core/errors.ts";
 import {
   BUCKET_DELETED,
   INDEX_BUCKETS,
@@ -22,6 +17,7 @@ import {
   SET_DONE,
   SET_GROW,
 } from "../rust-free-asm/const.ts";
+import { damaged, encodeHeader, INDEX_FILE_HEADER_BYTES, type IndexFile, readHeader } from "./_index_file.ts";
 import { type Kernel, kernelFactory, PAGE_BYTES } from "./_module.ts";
 import { capacityFor, growSize, limitsOf, shrinkSize, TABLE_SIZES } from "./_table_sizes.ts";
 import { HASH_INDEX_WASM } from "./hash_index_wasm.ts";
@@ -56,16 +52,6 @@ export interface HashIndexFunctions {
   sumOfEqual(state: number, buckets: number, count: number): bigint;
 }
 
-/** An index file that is about to be read. */
-export interface IndexFile {
-  /** Its first 18 bytes, fewer if it is shorter. */
-  header: Uint8Array;
-  /** Bytes of the whole file. */
-  length: number;
-  /** Reads all that follows the header into `buckets`, the memory of the index itself; throws what it likes. */
-  fill(buckets: Uint8Array): void;
-}
-
 /** A bare instance with at least `bytes` of memory. */
 export const instantiateHashIndex: (bytes: number) => Kernel<HashIndexFunctions> = kernelFactory(
   HASH_INDEX_WASM,
@@ -76,10 +62,6 @@ const KEY = 96;
 const VALUE = 128;
 const SUMS = 144;
 const TABLE = 256;
-/** Bytes of an index file before its buckets. */
-export const INDEX_FILE_HEADER_BYTES = 18;
-const HEADER_BYTES = INDEX_FILE_HEADER_BYTES;
-const MAGIC = new TextEncoder().encode("BORG_IDX");
 /** Part of an old table that is copied over at a time. */
 const STAGING_BYTES = 4 * PAGE_BYTES;
 /** WASM addresses have 32 bits; the last page stays free so that no end address wraps to 0. */
@@ -111,9 +93,9 @@ export class HashIndex {
    */
   static decode(bytes: Uint8Array, options: { valueWords: number }): HashIndex {
     return HashIndex.load({
-      header: bytes.subarray(0, HEADER_BYTES),
+      header: bytes.subarray(0, INDEX_FILE_HEADER_BYTES),
       length: bytes.length,
-      fill: (buckets) => buckets.set(bytes.subarray(HEADER_BYTES)),
+      fill: (buckets) => buckets.set(bytes.subarray(INDEX_FILE_HEADER_BYTES)),
     }, options);
   }
 
@@ -281,13 +263,7 @@ export class HashIndex {
   /** The file's header, and its buckets as a view into the index, valid until the next change: no copy of a large table. */
   encodeParts(): [header: Uint8Array, buckets: Uint8Array] {
     const buckets = this.#word(INDEX_BUCKETS);
-    const header = new Uint8Array(HEADER_BYTES);
-    header.set(MAGIC);
-    const view = new DataView(header.buffer);
-    view.setInt32(8, this.size, true);
-    view.setInt32(12, buckets, true);
-    view.setInt8(16, KEY_BYTES);
-    view.setInt8(17, this.#bucketBytes - KEY_BYTES);
+    const header = encodeHeader({ entries: this.size, buckets, bucketBytes: this.#bucketBytes });
     return [header, this.#bytes.subarray(TABLE, TABLE + buckets * this.#bucketBytes)];
   }
 
@@ -401,31 +377,4 @@ function refuseMark(value: number): void {
   if (!(value >= 0 && value < BUCKET_DELETED)) {
     throw new RangeError(`Cannot store ${value} as the first word of a value`);
   }
-}
-
-function damaged(state: string): IntegrityError {
-  return new IntegrityError("IntegrityError", [`Cannot read an index file: ${state}`]);
-}
-
-/** Entries and buckets of the header, held against the file's length. */
-function readHeader(
-  { header: bytes, length }: IndexFile,
-  bucketBytes: number,
-): { entries: number; buckets: number } {
-  if (bytes.length < HEADER_BYTES) throw damaged("its header is cut off");
-  if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw damaged("it does not begin as one");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
-  const entries = view.getInt32(8, true);
-  const buckets = view.getInt32(12, true);
-  if (view.getInt8(16) !== KEY_BYTES) throw damaged(`its keys have ${view.getInt8(16)} bytes`);
-  if (view.getInt8(17) !== bucketBytes - KEY_BYTES) {
-    throw damaged(`its values have ${view.getInt8(17)} bytes`);
-  }
-  if (buckets < 1 || entries < 0 || entries > buckets) {
-    throw damaged(`it tells of ${entries} entries in ${buckets} buckets`);
-  }
-  if (length !== HEADER_BYTES + buckets * bucketBytes) {
-    throw damaged(`it is ${length} bytes long, which does not fit ${buckets} buckets`);
-  }
-  return { entries, buckets };
 }
