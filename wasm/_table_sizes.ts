@@ -6,7 +6,7 @@
 
 /**
  * Bucket counts: borg's up to 8,410,991, in steps of 2 to 1.4; then primes in steps of 1.04, so that an entry costs at most
- * 56 bytes (61 with three words) in a table of many millions. What is larger does not fit into 32-bit addresses.
+ * 56 bytes (61 with three words) in a table of many millions that was made for its entries, 60 (66) in one that has grown. What is larger does not fit into 32-bit addresses.
  */
 export const TABLE_SIZES: readonly number[] = [
   1031,
@@ -98,6 +98,8 @@ const MAX_LOAD = 0.75;
 const MAX_EFFECTIVE_LOAD = 0.93;
 /** Below all of borg's steps. */
 const MIN_SHRINK = 1.3;
+/** Three fine steps. */
+const MIN_GROWTH = 1.12;
 
 /** Grow above `upper` entries, remake at `minEmpty` empty buckets, shrink below `lower` entries. */
 export function limitsOf(buckets: number): [upper: number, minEmpty: number, lower: number] {
@@ -120,9 +122,10 @@ export function capacityFor(entries: number): number {
   return TABLE_SIZES[sizeIndex(Math.ceil(entries / MAX_LOAD))]!;
 }
 
-/** The next larger size. */
+/** The next larger size; of fine steps it takes three at once, because each means to enter everything anew. */
 export function growSize(buckets: number): number {
-  const size = TABLE_SIZES[sizeIndex(buckets) + 1];
+  const sizes = TABLE_SIZES.slice(sizeIndex(buckets) + 1);
+  const size = sizes.find((size) => size >= buckets * MIN_GROWTH) ?? sizes.at(-1);
   if (size === undefined) throw new RangeError(`Cannot grow an index of ${buckets} buckets`);
   return size;
 }

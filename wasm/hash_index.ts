@@ -174,6 +174,12 @@ export class HashIndex {
     if (buckets > this.#word(INDEX_BUCKETS)) this.#remake(buckets);
   }
 
+  /** Gives back the room that growth in steps has made and that the entries do not need. */
+  trim(): void {
+    const buckets = capacityFor(this.size);
+    if (buckets < this.#word(INDEX_BUCKETS)) this.#remake(buckets);
+  }
+
   /** Adds the counts of `other`, both with the words count, size, stored size, up to `maxCount`; a size of 0 is filled in. */
   merge(other: HashIndex, maxCount: number): void {
     this.#requireCounts(other);

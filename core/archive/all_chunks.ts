@@ -20,16 +20,19 @@ export async function allChunks(
     if (!except.has(info.name)) missing.set(hexOfId(info.id), info);
   }
   const saved = await loadSum(context, missing);
-  const sum = saved?.chunks ?? context.newIndex();
+  let sum = saved?.chunks ?? null;
   let changed = saved === null || saved.changed;
   for (const info of missing.values()) {
     const wait = context.breathe();
     if (wait) await wait;
     const chunks = await archiveChunks(context, info);
-    sum.addAll(chunks);
-    chunks.dispose();
+    if (sum) {
+      sum.addAll(chunks);
+      chunks.dispose();
+    } else sum = chunks;
     changed = true;
   }
+  sum ??= context.newIndex();
   // What is left after a deletion is kept when that has come true.
   if (changed && except.size === 0) keepSum(context, sum);
   return sum;

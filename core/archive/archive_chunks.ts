@@ -38,6 +38,8 @@ export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo
     name: info.name,
   });
   const chunks = await readChunks(context, archive);
+  // From now on it is only added to others, and kept.
+  chunks.trim();
   const { stats } = archive.meta;
   const files = stats ? { size: stats.size, csize: stats.csize } : null;
   context.fileTotals.set(hexOfId(info.id), files);

@@ -29,20 +29,23 @@ export async function planDelete(
   archives: readonly ArchiveInfo[],
   options: { onDamaged?: (info: ArchiveInfo, error: AppError) => void } = {},
 ): Promise<DeletePlan> {
-  const doomed = context.newIndex();
+  const remaining = await allChunks(context, new Set(archives.map((info) => info.name)));
+  let doomed: ChunksIndex | null = null;
   for (const info of archives) {
     const wait = context.breathe();
     if (wait) await wait;
     try {
       const chunks = await archiveChunks(context, info);
-      doomed.addAll(chunks);
-      chunks.dispose();
+      if (doomed) {
+        doomed.addAll(chunks);
+        chunks.dispose();
+      } else doomed = chunks;
     } catch (error) {
       if (!(error instanceof AppError) || !options.onDamaged) throw error;
       options.onDamaged(info, error);
     }
   }
-  const remaining = await allChunks(context, new Set(archives.map((info) => info.name)));
+  doomed ??= context.newIndex();
   const { size, csize } = doomed.totals();
   const { ids, csize: deduplicatedSize } = remaining.absentOf(doomed);
   doomed.dispose();

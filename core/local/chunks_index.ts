@@ -96,6 +96,11 @@ export class ChunksIndex {
     this.#table.reserve(entries);
   }
 
+  /** Gives back what growth has taken and the entries do not need. */
+  trim(): void {
+    this.#table.trim();
+  }
+
   /** Adds every entry of `other` with its count. */
   addAll(other: ChunksIndex): void {
     this.#table.merge(other.#table, MAX_REFCOUNT);

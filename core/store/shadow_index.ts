@@ -19,6 +19,8 @@ const MAX_SLOTS = 2 ** 30;
 /** What a record has in place of a segment, which is below 0xfffffffe (the marks of the store's index). */
 const SEVERAL = 0xffffffff;
 const REMOVED = 0xfffffffe;
+/** All that a compaction has passed and not yet dropped are so: no list for each. */
+const NONE = 0xfffffffd;
 
 /** A slot without a record; others hold the number of the record plus 1. */
 const FREE = 0;
@@ -30,7 +32,7 @@ export class ShadowIndex {
   #records = 0;
   #removed = 0;
   #slots = new Uint32Array(MIN_SLOTS);
-  /** Lists of the records that do not hold exactly one segment: few, of objects that are replaced again and again. */
+  /** Lists of the records that hold several segments: few, of objects that are replaced again and again. */
   readonly #lists = new Map<number, number[]>();
   readonly #wanted = new Uint32Array(ID_WORDS);
   readonly #wantedBytes = new Uint8Array(this.#wanted.buffer);
@@ -43,9 +45,9 @@ export class ShadowIndex {
   add(id: Uint8Array, segment: number): void {
     const record = this.#find(id);
     if (record < 0) return this.#insert([segment]);
-    const list = this.#lists.get(record);
-    if (list) list.push(segment);
-    else this.#store(record, [this.#segment(record), segment]);
+    const list = this.#list(record);
+    list.push(segment);
+    this.#store(record, list);
   }
 
   /** Replaces all that is recorded of `id`; an empty list is a record, too. */
@@ -65,6 +67,7 @@ export class ShadowIndex {
   removeSegment(id: Uint8Array, segment: number): void {
     const record = this.#find(id);
     if (record < 0) return;
+    if (segment < NONE && this.#segment(record) === segment) return this.#setSegment(record, NONE);
     const list = this.#list(record);
     const at = list.indexOf(segment);
     if (at < 0) return;
@@ -75,10 +78,9 @@ export class ShadowIndex {
   /** Forgets `id` if no segment is recorded for it. */
   dropIfEmpty(id: Uint8Array): void {
     const record = this.#find(id);
-    if (record < 0 || this.#list(record).length > 0) return;
+    if (record < 0 || this.#segment(record) !== NONE) return;
     // The slot stays taken, so that searches go on past it, until the next time the table is made anew.
-    this.#lists.delete(record);
-    this.#segments[record >> BLOCK_SHIFT]![record & (BLOCK_RECORDS - 1)] = REMOVED;
+    this.#setSegment(record, REMOVED);
     this.#removed++;
   }
 
@@ -102,7 +104,7 @@ export class ShadowIndex {
       if (segment === REMOVED) continue;
       this.#copyId(record);
       one[0] = segment;
-      visit(this.#wantedBytes, segment === SEVERAL ? this.#lists.get(record)! : one);
+      visit(this.#wantedBytes, segment < NONE ? one : this.#list(record));
     }
   }
 
@@ -110,15 +112,22 @@ export class ShadowIndex {
     return this.#segments[record >> BLOCK_SHIFT]![record & (BLOCK_RECORDS - 1)]!;
   }
 
+  #setSegment(record: number, segment: number): void {
+    this.#segments[record >> BLOCK_SHIFT]![record & (BLOCK_RECORDS - 1)] = segment;
+  }
+
   #list(record: number): number[] {
-    return this.#lists.get(record) ?? [this.#segment(record)];
+    const segment = this.#segment(record);
+    return segment < NONE ? [segment] : segment === NONE ? [] : this.#lists.get(record)!;
   }
 
   #store(record: number, segments: number[]): void {
-    const single = segments.length === 1 && segments[0]! >= 0 && segments[0]! < REMOVED;
-    if (single) this.#lists.delete(record);
+    // Of no use to anybody, but kept, is what is not a segment and came out of a file.
+    const plain = segments.length === 0 ||
+      (segments.length === 1 && segments[0]! >= 0 && segments[0]! < NONE);
+    if (plain) this.#lists.delete(record);
     else this.#lists.set(record, segments);
-    this.#segments[record >> BLOCK_SHIFT]![record & (BLOCK_RECORDS - 1)] = single ? segments[0]! : SEVERAL;
+    this.#setSegment(record, plain ? segments[0] ?? NONE : SEVERAL);
   }
 
   /** The record of `id`, -1 where there is none; `#wanted` is the id afterwards. */

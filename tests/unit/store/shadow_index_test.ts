@@ -69,6 +69,20 @@ Deno.test("ShadowIndex does what a dictionary of lists does, in the order of fir
   assert.deepEqual(contents(shadow), [...twin.map]);
 });
 
+Deno.test("ShadowIndex tells segments apart from its marks, and lets go of emptied records", () => {
+  const shadow = new ShadowIndex();
+  for (const segment of [0xfffffffc, 0xfffffffd, 0xfffffffe, 0xffffffff]) {
+    shadow.add(idOf(1), segment);
+    assert.deepEqual(shadow.get(idOf(1)), [segment]);
+    shadow.dropIfEmpty(idOf(1));
+    shadow.removeSegment(idOf(1), segment);
+    assert.deepEqual(shadow.get(idOf(1)), []);
+    shadow.dropIfEmpty(idOf(1));
+    assert.equal(shadow.get(idOf(1)), null);
+  }
+  assert.equal(shadow.size, 0);
+});
+
 Deno.test("a shadow index of many objects goes through hints byte for byte, its unusual entries too", () => {
   const hints = new Hints();
   for (let n = 0; n < 40_000; n++) hints.shadow.add(idOf(n), n * 131_072);

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { IntegrityError } from "../../../core/errors.ts";
 import { INDEX_STATE_BYTES } from "../../../rust-free-asm/const.ts";
-import { capacityFor, limitsOf, shrinkSize, TABLE_SIZES } from "../../../wasm/_table_sizes.ts";
+import { capacityFor, growSize, limitsOf, shrinkSize, TABLE_SIZES } from "../../../wasm/_table_sizes.ts";
 import { instantiateHashIndex } from "../../../wasm/hash_index.ts";
 import { HashIndex } from "../../../wasm/mod.ts";
 import { borgPython, noBorgPython } from "../../fixtures/borg_python.ts";
@@ -395,6 +395,10 @@ Deno.test("HashIndex.reserve() makes room once for all that comes", () => {
   assert.equal(index.memoryBytes, before);
   index.reserve(10);
   assert.equal(index.memoryBytes, before);
+  for (let i = 10; i < 5000; i++) if (i % 2) index.remove(sha256(`${i}`));
+  index.trim();
+  assert.equal(index.encodeParts()[1].length, 4099 * 40);
+  for (let i = 0; i < 5000; i++) assert.equal(index.find(sha256(`${i}`)) >= 0, i < 10 || i % 2 === 0);
 });
 
 Deno.test("tables of many millions of entries take at most 56 bytes for each, 61 with three words", () => {
@@ -404,6 +408,13 @@ Deno.test("tables of many millions of entries take at most 56 bytes for each, 61
     assert.ok(buckets * 44 / entries < 61.1, `${entries} entries`);
   }
   assert.ok(capacityFor(1e7) * 44 / 1e7 < 60);
+  for (const size of TABLE_SIZES.slice(0, -3)) {
+    const next = growSize(size);
+    if (size < 8e6) assert.equal(next, TABLE_SIZES[TABLE_SIZES.indexOf(size) + 1]);
+    else assert.ok(next >= 1.12 * size && next < 1.126 * size);
+  }
+  assert.equal(growSize(TABLE_SIZES.at(-2)!), TABLE_SIZES.at(-1));
+  assert.throws(() => growSize(TABLE_SIZES.at(-1)!), RangeError);
   // Shrinking leaves room, so that the next few sets do not grow the table again.
   for (const size of TABLE_SIZES.slice(1)) {
     assert.ok(shrinkSize(size) < size / 1.29);
