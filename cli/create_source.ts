@@ -1,20 +1,23 @@
 /** What `create` backs up, put together from the rooms `fs` and `platform` and the command's options. */
 import type { PipeEntry, Source } from "../core/archive/mod.ts";
 import {
+  type AheadOptions,
+  type AheadWalker,
+  type ExtendedMeta,
   extendedMeta,
   type ExtendedMetaOptions,
   FileReader,
   itemFromStat,
   normalizePath,
-  PathMatcher,
+  planRules,
   readSourceLink,
   type Rule,
   SourceError,
-  tagsOf,
   toArchivePath,
   type WalkEntry,
   Walker,
-  type WalkOptions,
+  walkOptions,
+  type WalkPlan,
   warningOf,
 } from "../core/fs/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
@@ -30,12 +33,12 @@ import {
   S_IFLNK,
   S_IFMT,
   type Stat,
-  UF_NODUMP,
 } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandEntry, dryEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
 import type { Session } from "./session.ts";
+import type { WalkThread } from "./walk_thread.ts";
 
 export interface SourceOptions {
   values: CreateValues;
@@ -43,6 +46,8 @@ export interface SourceOptions {
   rules: readonly Rule[];
   /** null: files are always read. */
   cache: FilesCache | null;
+  /** Walks ahead; null: this thread walks. */
+  walkThread: WalkThread | null;
 }
 
 export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
@@ -67,11 +72,24 @@ export function makeSource(context: CommandContext, session: Session, options: S
     reader: new FileReader(readerOptions),
     ...(values.read_special ? { specialReader: new FileReader({ ...readerOptions, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
-    extended: ({ path, at }, stat, fd) => extendedMeta({ path, fd, at }, stat, extended),
+    extended: (entry, stat, fd) =>
+      entry.bare && typeof stat.flags === "number"
+        ? flagsAlone(entry.path, stat, extended)
+        : extendedMeta({ path: entry.path, fd, at: fd === undefined ? entry.at : undefined }, stat, extended),
+    bareExtended: (entry, stat) =>
+      typeof stat.flags === "number"
+        ? flagsAlone(entry.path, stat, extended)
+        : extendedMeta({ path: entry.path, at: entry.at }, stat, extended),
     readLink: (path, at) => readSourceLink(files, path, at),
     warningOf,
-    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values.files_cache.rechunk) }),
+    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values) }),
   };
+}
+
+/** Of what is known to have neither attributes nor ACLs, and whose stat tells of flags. */
+function flagsAlone(path: string, stat: Stat, options: ExtendedMetaOptions): ExtendedMeta | null {
+  const flags = options.flags === false ? 0 : options.attributes.flags(path, stat);
+  return flags === 0 ? null : { bsdflags: flags };
 }
 
 function extendedOptions(
@@ -111,8 +129,7 @@ function* allEntries(
     for (const path of listedPaths(context, values, paths)) yield* listedEntry(context, path, values);
     return;
   }
-  // Backing up the repository into itself would never end well.
-  const skip = inodesOf(context, [session.location.path, session.cacheDir]);
+  const skip = neverBackedUp(context, session);
   for (const path of paths) {
     if (path === "-") {
       yield values.dry_run ? dryEntry(context, values) : stdinEntry(context, values);
@@ -138,6 +155,39 @@ function status(context: CommandContext, letter: string, path: string): void {
   context.reporter.emit({ type: "file_status", status: letter, path: printable(path) });
 }
 
+/** How `root` is walked. */
+export function aheadOptions(
+  context: CommandContext,
+  options: {
+    values: CreateValues;
+    rules: readonly Rule[];
+    root: string;
+    skip: readonly { dev: number; ino: bigint }[];
+  },
+): AheadOptions {
+  const { values, rules, root, skip } = options;
+  const plan: WalkPlan = {
+    root,
+    oneFileSystem: values.one_file_system,
+    skip: [...skip],
+    rules: planRules(rules),
+    tags: values.exclude_caches || values.exclude_if_present.length > 0
+      ? { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present }
+      : null,
+    keepTags: values.keep_exclude_tags,
+    excludeNodump: values.exclude_nodump,
+  };
+  return { files: context.files, plan, attributes: !values.noacls || !values.noxattrs };
+}
+
+/** Backing up the repository into itself would never end well. */
+export function neverBackedUp(
+  context: CommandContext,
+  session: Pick<Session, "location" | "cacheDir">,
+): { dev: number; ino: bigint }[] {
+  return inodesOf(context, [session.location.path, session.cacheDir]);
+}
+
 function* walkRoot(
   context: CommandContext,
   root: string,
@@ -147,28 +197,22 @@ function* walkRoot(
   const { values, rules, attributes } = options;
   const { files } = context;
   const prefix = stripPrefix(root);
-  const matcher = new PathMatcher(rules);
-  const walk: WalkOptions = {
-    files,
-    roots: [root],
-    oneFileSystem: values.one_file_system,
-    skip,
-    keepTags: values.keep_exclude_tags,
-    onError: (path, error) => report(context, path, error),
+  const ahead = aheadOptions(context, { values, rules, root, skip });
+  const told = {
+    onError: (path: string, error: OsError) => report(context, path, error),
     // borg has no letter for a path on the command line that is not there.
-    onRootError: (path, error) => warn(context, path, error),
-    onExcluded: (path) => status(context, "x", path),
-    onLeave: (path) => isCutOff(path, prefix) ? tellCutOff(context, path, values) : options.onLeave(path),
+    onRootError: (path: string, error: OsError) => warn(context, path, error),
+    onExcluded: (path: string) => status(context, "x", path),
+    onLeave: (path: string) =>
+      isCutOff(path, prefix) ? tellCutOff(context, path, values) : options.onLeave(path),
   };
-  if (values.exclude_nodump) {
-    walk.leaveOut = (path, stat) => (attributes.flags(path, stat) & UF_NODUMP) !== 0;
+  let walker: Walker | AheadWalker;
+  if (options.walkThread === null) {
+    walker = new Walker({ ...walkOptions(ahead.plan, files, attributes), ...told });
+  } else {
+    walker = options.walkThread.walk(ahead);
+    walker.listeners = told;
   }
-  if (rules.length > 0) walk.matcher = (path) => matcher.match(path);
-  if (values.exclude_caches || values.exclude_if_present.length > 0) {
-    const tags = { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present };
-    walk.tagsOf = (folder) => tagsOf(files, folder, tags);
-  }
-  const walker = new Walker(walk);
   for (let entry = walker.next(); entry !== null; entry = walker.next()) {
     const placed = strip(entry, prefix);
     if (placed) yield followed(context, placed, values);
@@ -228,12 +272,20 @@ function followed(context: CommandContext, entry: WalkEntry, values: CreateValue
 }
 
 /** The files cache knows absolute paths: a backup of "." from two folders is two different things. */
-function cacheByPath(cache: FilesCache, cwd: string, rechunk: boolean): NonNullable<Source["cache"]> {
+function cacheByPath(cache: FilesCache, cwd: string, values: CreateValues): NonNullable<Source["cache"]> {
+  const { rechunk } = values.files_cache;
+  const sawAll = !values.noacls && !values.noxattrs;
   const absolute = (path: string): string => path.startsWith("/") ? path : `${cwd}/${path}`;
   return {
     lookup: (path, stat) => rechunk ? null : cache.lookup(absolute(path), stat),
-    remember: (path, stat, chunks) => cache.remember(absolute(path), stat, chunks),
+    foundBare: () => cache.foundBare,
+    remember: (path, stat, chunks, extended) =>
+      cache.remember(absolute(path), stat, chunks, sawAll && isBare(extended)),
   };
+}
+
+function isBare(extended: ExtendedMeta | null): boolean {
+  return extended === null || Object.keys(extended).every((key) => key === "bsdflags");
 }
 
 function inodesOf(

@@ -33,6 +33,17 @@ export function parseFilesCacheMode(text: string): FilesCacheChoice {
   return { mode: { time, size: words.has("size"), inode: words.has("inode") }, rechunk };
 }
 
+/** The cache's file in the repository's cache folder. */
+export function filesCacheName(context: CommandContext): string {
+  const suffix = context.env("BORG_FILES_CACHE_SUFFIX");
+  return suffix ? `files.${suffix.replaceAll("/", "_")}` : "files";
+}
+
+/** Whether there is a cache in the repository's cache folder. */
+export function hasFilesCache(context: CommandContext, cacheDir: string): boolean {
+  return context.files.exists(`${cacheDir}/${filesCacheName(context)}`);
+}
+
 /** Loads the cache of this repository, null where it is switched off. */
 export function openFilesCache(
   context: CommandContext,
@@ -40,12 +51,11 @@ export function openFilesCache(
   choice: FilesCacheChoice,
 ): FilesCache | null {
   if (choice.mode === null || session.cacheDir === null) return null;
-  const suffix = context.env("BORG_FILES_CACHE_SUFFIX");
   const ttl = Number(context.env("BORG_FILES_CACHE_TTL") ?? DEFAULT_TTL);
   return FilesCache.load({
     files: context.files,
     directory: session.cacheDir,
-    name: suffix ? `files.${suffix.replaceAll("/", "_")}` : "files",
+    name: filesCacheName(context),
     mode: choice.mode,
     ttl: Number.isFinite(ttl) ? ttl : DEFAULT_TTL,
     randomBytes,

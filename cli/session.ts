@@ -88,6 +88,8 @@ export interface Session extends StoreSession {
 export interface SessionOptions extends StoreOptions {
   operations: readonly Operation[];
   needsArchive?: boolean;
+  /** Called when the repository is open, and its key and manifest are not yet. */
+  whileOpening?: (session: Pick<StoreSession, "location" | "cacheDir">) => void;
 }
 
 function makeFill(context: CommandContext, nowUs: number): (text: string) => string {
@@ -181,12 +183,13 @@ export async function openSession(
   text: string,
   options: SessionOptions,
 ): Promise<Session> {
-  const { needsArchive, ...rest } = options;
+  const { needsArchive, whileOpening, ...rest } = options;
   const session = await openStore(context, text, {
     ...rest,
     ...(needsArchive ? { archive: true } : {}),
   }) as OpenRepository;
   try {
+    whileOpening?.(session);
     await session.load(options.operations);
     return session;
   } catch (error) {

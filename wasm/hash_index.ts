@@ -122,6 +122,11 @@ export class HashIndex {
     return this.#word(INDEX_ENTRIES);
   }
 
+  /** Slots are numbers below this. */
+  get slots(): number {
+    return this.#word(INDEX_BUCKETS);
+  }
+
   /** Bytes of WASM memory in use. */
   get memoryBytes(): number {
     return this.#bytes.length;

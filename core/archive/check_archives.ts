@@ -4,7 +4,7 @@
  * zeros of the same length (and heals them when the true chunk is back), and rebuilds a lost manifest.
  */
 import type { ChunksIndex } from "../local/mod.ts";
-import type { ObjectCodec } from "../object/mod.ts";
+import type { ObjectCodec, WorkerSpawner } from "../object/mod.ts";
 import type { StoreDeleter } from "../store/mod.ts";
 import { asChunkId, type ChunkId, equalBytes, hexOfId, ID_LENGTH, MANIFEST_ID } from "../bytes/mod.ts";
 import { AppError, IntegrityError } from "../errors.ts";
@@ -28,6 +28,8 @@ export interface CheckContext {
   nowUs(): number;
   /** Called now and then; may let the event loop turn, so that signals arrive. */
   breathe(): void | Promise<void>;
+  /** Threads that verify objects; without it this thread does it alone. */
+  spawner?: WorkerSpawner | undefined;
 }
 
 export interface CheckOptions {
@@ -63,6 +65,7 @@ export class ArchiveCheck {
       this.#errors += await verifyData(store, codec, reporter, {
         chunks: this.#chunks,
         repair: this.options.repair,
+        spawner: this.context.spawner,
       });
     }
     const manifest = await this.#manifest();

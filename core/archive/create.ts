@@ -37,12 +37,16 @@ export interface Source {
    * is made of. Absent: none are stored. Throws the error of `isSourceError`.
    */
   extended?(entry: WalkEntry, stat: Stat, fd?: number): ExtendedMeta | null;
+  /** The same of a file that surely has neither extended attributes nor ACLs. */
+  bareExtended?(entry: WalkEntry, stat: Stat): ExtendedMeta | null;
   /** Throws the error of `isSourceError`. */
   readLink(path: string, at?: WalkEntry["at"]): string;
   /** What earlier backups saw of a file at a path (as the walk has it); absent: every file is read. */
   cache?: {
     lookup(path: string, stat: Stat): ChunkEntry[] | "changed" | null;
-    remember(path: string, stat: Stat, chunks: readonly ChunkEntry[]): void;
+    /** Whether the file found last surely has neither extended attributes nor ACLs. */
+    foundBare(): boolean;
+    remember(path: string, stat: Stat, chunks: readonly ChunkEntry[], extended: ExtendedMeta | null): void;
   };
   /** The warning that an error stands for, null where it is not about a source file. */
   warningOf(error: unknown): { code: WarningCode; message: string } | null;
@@ -98,10 +102,13 @@ export class Backup {
 
   /** Adds everything the source yields. The caller saves the archive. */
   async run(): Promise<void> {
+    let entries = 0;
     const onLeave = (path: string): void => this.#status(this.#folderStatus.pop()!, path);
     for (let entry = this.source.next(onLeave); entry !== null; entry = this.source.next(onLeave)) {
       let wait = "pipe" in entry ? this.#addPipe(entry) : this.#addEntry(entry);
       if (wait) await wait;
+      // Asking the clock costs as much as packing an item.
+      if (++entries % 16 !== 0) continue;
       wait = this.options.breathe();
       if (wait) await wait;
       if (this.#checkpointDue()) await this.#checkpoint();
@@ -191,10 +198,10 @@ export class Backup {
   }
 
   /** Of what is not opened. */
-  #metaOf(entry: WalkEntry): Item {
+  #metaOf(entry: WalkEntry, bare = false): Item {
     const { archivePath, stat } = entry;
     const item: Item = this.source.meta(archivePath, stat);
-    const extended = this.source.extended?.(entry, stat);
+    const extended = bare ? this.source.bareExtended?.(entry, stat) : this.source.extended?.(entry, stat);
     return extended ? Object.assign(item, extended) : item;
   }
 
@@ -262,8 +269,8 @@ export class Backup {
     const known = this.source.cache && !(stat.nlink > 1 && this.#hardLinks.has(`${stat.dev}:${stat.ino}`))
       ? this.source.cache.lookup(entry.path, stat)
       : null;
-    if (known === null || known === "changed") return this.#readFile(entry, known === null ? "A" : "M");
-    const item = this.#metaOf(entry);
+    if (known === null || known === "changed") return this.#toRead(entry, known === null ? "A" : "M");
+    const item = this.#metaOf(entry, this.source.cache!.foundBare());
     const reused = this.sink.reuse(known, this.writer.stats);
     if (typeof reused === "boolean") return this.#addUnchanged(entry, item, known, reused);
     return reused.then((reused) => this.#addUnchanged(entry, item, known, reused));
@@ -277,7 +284,7 @@ export class Backup {
     reused: boolean,
   ): Awaitable<string> {
     // Not where the repository lost a chunk, or another one stands in its place.
-    if (!reused) return this.#readFile(entry, "M");
+    if (!reused) return this.#toRead(entry, "M");
     const { stat } = entry;
     item.hardlink_master = stat.nlink > 1;
     item.chunks = chunks;
@@ -285,6 +292,19 @@ export class Backup {
     this.#status("U", entry.path);
     this.#rememberLink(stat, item);
     return this.#addFileItem(item, null);
+  }
+
+  /** A file that was met by the walk some time ago may be another one by now, or gone: then it is looked at again. */
+  #toRead(entry: WalkEntry, letter: "A" | "M"): Awaitable<string> {
+    if (entry.refresh === undefined) return this.#readFile(entry, letter);
+    try {
+      return this.#readFile(entry, letter);
+    } catch (error) {
+      const code = this.source.warningOf(error)?.code;
+      if (code !== "BackupRaceConditionError" && code !== "BackupFileNotFoundError") throw error;
+    }
+    const now = entry.refresh();
+    return (now.stat.mode & TYPE) === REGULAR ? this.#readFile(now, letter) : this.#addByType(now);
   }
 
   #readFile(entry: WalkEntry, letter: "A" | "M"): Awaitable<string> {
@@ -339,7 +359,7 @@ export class Backup {
     const contents = new FileContents(this.writer.stats, size);
     if (size > 0) this.sink.push(size, contents);
     contents.pushed = size > 0 ? 1 : 0;
-    const added = this.#addRead(entry, stat, extended ? Object.assign(item, extended) : item, contents);
+    const added = this.#addRead(entry, stat, item, extended, contents);
     const pumped = size > 0 ? this.sink.pump() : undefined;
     return pumped ? pumped.then(() => added) : added;
   }
@@ -353,14 +373,21 @@ export class Backup {
     sparse?: SparseFile,
   ): Promise<string> {
     const contents = await this.#addContents(item, entry.path, read, sparse);
-    return await this.#addRead(entry, stat, Object.assign(item, extended), contents);
+    return await this.#addRead(entry, stat, item, extended, contents);
   }
 
-  #addRead(entry: WalkEntry, stat: Stat, item: Item, contents: FileContents): Awaitable<string> {
+  #addRead(
+    entry: WalkEntry,
+    stat: Stat,
+    item: Item,
+    extended: ExtendedMeta | null,
+    contents: FileContents,
+  ): Awaitable<string> {
+    if (extended !== null) Object.assign(item, extended);
     const changed = this.source.reader.changedSinceOpen();
     if (!changed && this.source.cache) {
       const { cache } = this.source;
-      contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks);
+      contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks, extended);
     }
     this.#rememberLink(stat, item);
     const added = this.#addFileItem(item, contents);

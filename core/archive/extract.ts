@@ -1,13 +1,15 @@
 /**
- * From the items of an archive to files. What goes wrong with one item is a warning and the rest goes on; the
- * repository's trouble ends the work. Paths are the restorer's business: it never leaves the destination.
+ * From the items of an archive to files: this half chooses items and fetches their chunks, which are opened on all cores; the
+ * other (`extract_jobs.ts`) makes of them what they were. What goes wrong with one item is a warning and the rest goes on;
+ * the repository's trouble ends the work. Paths are the restorer's business: it never leaves the destination.
  */
-import type { ObjectCodec } from "../object/mod.ts";
+import { type ObjectCodec, OpenPool, type WorkerSpawner } from "../object/mod.ts";
 import type { StoreReader } from "../store/mod.ts";
-import { printable } from "../bytes/mod.ts";
+import type { ChunkId } from "../bytes/mod.ts";
 import { AppError, type WarningCode } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import type { Archive } from "./archive.ts";
+import { ExtractJobs, type FirstName, type Job } from "./extract_jobs.ts";
 import { type ChunkEntry, type Item, itemSize } from "./item.ts";
 
 /** Where contents go. */
@@ -47,6 +49,8 @@ export interface ExtractOptions {
   list?: (path: string) => void;
   /** Total bytes for the progress display. */
   totalBytes?: number;
+  /** Threads that open chunks; without it this thread does it alone. */
+  spawner?: WorkerSpawner | undefined;
 }
 
 const TYPE = 0o170000;
@@ -54,126 +58,130 @@ const REGULAR = 0o100000;
 const DIRECTORY = 0o040000;
 const SYMLINK = 0o120000;
 
+const NO_CHUNKS: readonly ChunkEntry[] = [];
+
 export class Extraction {
   /**
    * For files with several names: contents by the archive path of the first name, kept while extracting a part of an
-   * archive, because the first name may not be among what is extracted; and where the first extracted name is.
+   * archive, because the first name may not be among what is extracted.
    */
-  readonly #masters = new Map<string, { item: Item; extractedAs: string | null }>();
-  #doneBytes = 0;
-  #lastShown = -1;
+  readonly #firstNames = new Map<string, FirstName>();
+  readonly #target: Target | null;
+  readonly #jobs: ExtractJobs;
 
   constructor(
     private readonly archive: Archive,
-    private readonly target: Target | null,
-    private readonly reporter: Reporter,
+    target: Target | null,
+    reporter: Reporter,
     private readonly options: ExtractOptions,
-  ) {}
+  ) {
+    this.#target = options.dryRun || options.stdout ? null : target;
+    this.#jobs = new ExtractJobs(archive, this.#target, reporter, options);
+  }
 
   async run(): Promise<void> {
-    for await (const batch of this.archive.items(this.options.parts ? { parts: true } : {})) {
-      for (const item of batch) await this.#item(item);
+    const pool = new OpenPool(this.archive.codec, { spawner: this.options.spawner });
+    try {
+      for await (const batch of this.archive.items(this.options.parts ? { parts: true } : {})) {
+        const jobs: Job[] = [];
+        for (const item of batch) {
+          const job = this.#plan(item);
+          if (job !== null) jobs.push(job);
+        }
+        const wait = this.#jobs.add(jobs);
+        if (wait) await wait;
+        await this.#fetch(pool, jobs);
+      }
+      await pool.drain();
+    } finally {
+      pool.dispose();
+      this.#jobs.close();
     }
-    this.target?.finish();
-    this.#progress("", true);
+    this.#target?.finish();
+    this.#jobs.finish();
   }
 
-  async #item(item: Item): Promise<void> {
+  /** What is to be done for `item`; null for nothing. */
+  #plan(item: Item): Job | null {
     const { select, stripComponents = 0 } = this.options;
-    const selected = select === undefined || select(item);
-    if (item.hardlink_master === true || (item.hardlink_master === undefined && item.source === undefined)) {
-      if ((item.mode & TYPE) !== DIRECTORY) this.#masters.set(item.path, { item, extractedAs: null });
-    }
-    if (!selected) return;
     const original = item.path;
+    const type = item.mode & TYPE;
+    if (item.hardlink_master === true || (item.hardlink_master === undefined && item.source === undefined)) {
+      if (type !== DIRECTORY) {
+        this.#firstNames.set(original, { item, planned: false, extractedAs: null });
+      }
+    }
+    if (select !== undefined && !select(item)) return null;
     if (stripComponents > 0) {
       const path = original.split("/").slice(stripComponents).join("/");
-      if (path === "") return;
+      if (path === "") return null;
       item = { ...item, path };
     }
-    this.options.list?.(item.path);
-    try {
-      await this.#extract(item, original);
-    } catch (error) {
-      this.#warnOrThrow(error, original);
-    }
-  }
-
-  #warnOrThrow(error: unknown, path: string): void {
-    const warning = this.target?.warningOf(error);
-    if (!warning) throw error;
-    this.reporter.warn(warning.code, printable(path), warning.message);
-  }
-
-  async #extract(item: Item, original: string): Promise<void> {
-    const target = this.options.dryRun || this.options.stdout ? null : this.target;
-    const type = item.mode & TYPE;
-    if (type === DIRECTORY) return target?.directory(item);
-    if (type === SYMLINK) return target?.symlink(item);
-    const first = this.#masters.get(item.source ?? original);
-    if (item.source !== undefined && first) {
-      if (first.extractedAs !== null) {
-        // Its contents were written or verified already, under the first name.
-        if (!target || target.hardLink(item, first.extractedAs)) return;
-      }
+    const job: Job = { item, original, first: null, chunks: NO_CHUNKS };
+    if (type === DIRECTORY || type === SYMLINK) return job;
+    const first = this.#firstNames.get(item.source ?? original);
+    if (first !== undefined) {
+      job.first = first;
+      const isFurther = item.source !== undefined;
+      // Its contents are under way already, under another name.
+      if (isFurther && first.planned) return job;
       // The first name is not among what is extracted: this one takes its place and its contents.
-      item = { ...first.item, path: item.path };
+      if (isFurther) job.item = { ...first.item, path: item.path };
+      first.planned = true;
     }
-    await this.#extractWhole(item, target);
-    if (first) first.extractedAs = item.path;
+    if ((job.item.mode & TYPE) === REGULAR && !this.#seemsComplete(job.item)) {
+      job.chunks = job.item.chunks ?? NO_CHUNKS;
+    }
+    return job;
   }
 
-  async #extractWhole(item: Item, target: Target | null): Promise<void> {
-    if ((item.mode & TYPE) !== REGULAR) return target?.special(item);
-    if (target?.isComplete(item)) return;
-    const sink = this.options.stdout && !this.options.dryRun
-      ? { write: this.options.stdout, close() {} }
-      : target?.openFile(item) ?? null;
-    let written = 0;
+  /** Only what need not be fetched: the question is put again when it is the item's turn. */
+  #seemsComplete(item: Item): boolean {
     try {
-      for await (const data of fetchContents(this.archive.store, this.archive.codec, item.chunks ?? [])) {
-        written += data.length;
-        const wait = sink?.write(data);
-        if (wait) await wait;
-        this.#doneBytes += data.length;
-        if (this.reporter.progress) this.#progress(item.path, false);
-      }
-    } finally {
-      sink?.close();
+      return this.#target?.isComplete(item) === true;
+    } catch (error) {
+      if (!this.#target?.warningOf(error)) throw error;
+      return false;
     }
-    if (item.size !== undefined && item.size !== written) {
-      this.reporter.warn(
-        "BackupError",
-        printable(item.path),
-        `size in the archive is ${item.size}, its chunks have ${written} bytes`,
-      );
-    }
-    if (item.chunks_healthy !== undefined) {
-      this.reporter.warn(
-        "BackupError",
-        printable(item.path),
-        "file has damaged (all-zero) chunks, it was repaired",
-      );
-    }
-    target?.restoreMeta(item);
   }
 
-  #progress(path: string, finished: boolean): void {
-    if (!this.reporter.progress) return;
-    const total = this.options.totalBytes ?? 0;
-    const percent = total > 0 ? Math.floor(1000 * this.#doneBytes / total) : 0;
-    if (!finished && percent === this.#lastShown) return;
-    this.#lastShown = percent;
-    this.reporter.emit({
-      type: "progress_percent",
-      operation: 1,
-      msgid: "extract",
-      finished,
-      current: this.#doneBytes,
-      total,
-      message: finished ? "" : `${(percent / 10).toFixed(1).padStart(5)}% Extracting: ${printable(path)}`,
-      info: [printable(path)],
-    });
+  /** Fetches the chunks of `jobs` and gives them to `pool`, which gives them to the jobs. */
+  async #fetch(pool: OpenPool, jobs: readonly Job[]): Promise<void> {
+    const { store } = this.archive;
+    for (let from = 0; from < jobs.length;) {
+      const source = store.getMany(chunkIds(jobs, from))[Symbol.asyncIterator]();
+      let chunk = 0;
+      for (;;) {
+        while (from < jobs.length && chunk === jobs[from]!.chunks.length) {
+          from++;
+          chunk = 0;
+        }
+        if (from === jobs.length) break;
+        let stored: Uint8Array;
+        try {
+          const next = await source.next();
+          if (next.done) throw new Error("Cannot extract: the store gave too few objects");
+          stored = next.value;
+        } catch (error) {
+          await pool.drain();
+          // What was to become of it went wrong before: nobody needs it any more.
+          if (!this.#jobs.settled) throw error;
+          const wait = this.#jobs.skipRest();
+          if (wait) await wait;
+          from++;
+          break;
+        }
+        const { id, size } = jobs[from]!.chunks[chunk++]!;
+        const wait = pool.push(id, stored, size, this.#jobs);
+        if (wait) await wait;
+      }
+    }
+  }
+}
+
+function* chunkIds(jobs: readonly Job[], from: number): Generator<ChunkId> {
+  for (let i = from; i < jobs.length; i++) {
+    for (const { id } of jobs[i]!.chunks) yield id;
   }
 }
 

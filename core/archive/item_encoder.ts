@@ -217,28 +217,50 @@ export class ItemEncoder {
     }
   }
 
+  /** The folder of the last path, with its slash, where that is ASCII; most paths lie where the one before does. */
+  #folder = "";
+  #folderBytes = new Uint8Array(0);
+
   #text(key: Uint8Array, text: string): 1 {
     this.#raw(key);
     const length = text.length;
-    const head = length < 32 ? 1 : 3;
     const bytes = this.#bytes;
-    const start = this.#at + head;
+    const start = this.#at + (length < 32 ? 1 : 3);
     let i = 0;
-    for (; i < length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit >= 0x80) break;
-      bytes[start + i] = unit;
+    if (this.#folder !== "" && text.startsWith(this.#folder)) {
+      bytes.set(this.#folderBytes, start);
+      i = this.#folder.length;
     }
-    if (i < length) {
+    const end = this.#ascii(text, i, start);
+    if (end < length) {
       const encoded = encodeText(text);
       this.#textHead(encoded.length);
       bytes.set(encoded, this.#at);
       this.#at += encoded.length;
     } else {
+      const slash = text.lastIndexOf("/") + 1;
+      if (slash !== this.#folder.length || i === 0) this.#remember(text, slash, start);
       this.#textHead(length);
       this.#at += length;
     }
     return 1;
+  }
+
+  /** Writes units from `i` on as long as they are ASCII; where that ends. */
+  #ascii(text: string, i: number, start: number): number {
+    const bytes = this.#bytes;
+    const { length } = text;
+    for (; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) return i;
+      bytes[start + i] = unit;
+    }
+    return length;
+  }
+
+  #remember(text: string, slash: number, start: number): void {
+    this.#folder = text.slice(0, slash);
+    this.#folderBytes = this.#bytes.slice(start, start + slash);
   }
 
   /** Of up to 65,535 bytes. */

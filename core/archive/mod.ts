@@ -8,7 +8,7 @@ export { ArchiveCheck } from "./check_archives.ts";
 export { ChunkSink } from "./chunk_sink.ts";
 export { Backup, Interrupted, type PipeEntry, type Source } from "./create.ts";
 export { type DeletePlan, planDelete, runDelete } from "./delete_archives.ts";
-export { Extraction, extractionSize, fetchContents, type Target } from "./extract.ts";
+export { Extraction, extractionSize, type ExtractOptions, fetchContents, type Target } from "./extract.ts";
 export { type ChunkEntry, type Item, itemSize } from "./item.ts";
 export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";

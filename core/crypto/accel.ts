@@ -9,7 +9,7 @@
 export interface AesCtr {
   /**
    * XORs the key stream that begins at the 16-byte big-endian `counter` over `input` and writes as many bytes to the
-   * start of `output`. Encrypting and decrypting are the same. `input` and `output` do not overlap.
+   * start of `output`. Encrypting and decrypting are the same. `input` and `output` are the same memory, or do not overlap.
    */
   process(counter: Uint8Array, input: Uint8Array, output: Uint8Array): void;
   /** Wipes and frees the key; not usable afterwards. */

@@ -20,6 +20,8 @@ export function toArchivePath(path: string): string {
   const first = path.charCodeAt(0);
   // Nearly all are relative names already: neither a slash nor a dot in front.
   if (first !== 0x2f && first !== 0x2e) return path;
+  const second = path.charCodeAt(1);
+  if (first === 0x2f && second !== 0x2f && second !== 0x2e) return path.slice(1) || ".";
   return path.replace(/^(?:(?:\.\.)?\/+)+/, "") || ".";
 }
 

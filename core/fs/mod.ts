@@ -1,5 +1,14 @@
 /** The file system as something to back up and to restore: walk, patterns, reading, metadata, restoring. */
 export { type WalkEntry, Walker, type WalkOptions, type WalkPlace, type WalkVerdict } from "./walk.ts";
+export {
+  type AheadOptions,
+  AheadWalker,
+  type ToWalkWorker,
+  walkAhead,
+  type WalkListeners,
+  type WalkWorker,
+} from "./walk_ahead.ts";
+export { planRules, walkOptions, type WalkPlan } from "./walk_plan.ts";
 export { joinPath, normalizePath, toArchivePath } from "./archive_path.ts";
 export { type TagOptions, tagsOf } from "./tag_files.ts";
 export { clampTimeNs, itemFromStat, type ItemMeta, type ItemMetaOptions } from "./item_from_stat.ts";

@@ -4,10 +4,19 @@
  * except folders with something in them. Until its metadata is applied, a file or folder is its maker's alone. Failures are
  * {@link SourceError}: a warning, and the next item follows.
  */
-import { type Files, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG } from "../platform/mod.ts";
+import {
+  type Files,
+  type OpenOptions,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+} from "../platform/mod.ts";
 import { OsError, type WarningCode } from "../errors.ts";
 import { SafeParents } from "./_safe_parents.ts";
-import { applyMeta, lockingFlags, type MetaOptions, type RestoreItem } from "./restore_meta.ts";
+import { applyMeta, lockingFlags, type MetaOptions, type Owner, type RestoreItem } from "./restore_meta.ts";
 import { onSource, SourceError, warningOf } from "./source_error.ts";
 
 export interface RestorerOptions extends MetaOptions {
@@ -33,15 +42,28 @@ export interface RestoredFile {
 /** Errors for which a further name cannot be had, but a copy can. */
 const NO_LINKS: ReadonlySet<string> = new Set(["ENOENT", "EXDEV", "EMLINK", "EPERM", "ENOTSUP", "ENOSYS"]);
 
+const NEW_FILE: OpenOptions = { write: true, exclusive: true, noFollow: true, mode: 0o600 };
+/** Which flags are to be set when all is done, and by what the one that gets them is known. */
+interface Lock {
+  full: string;
+  dev: number;
+  ino: bigint;
+  type: number;
+  flags: number;
+}
+
 export class Restorer {
   readonly #files: Files;
   readonly #options: RestorerOptions;
   readonly #parents: SafeParents;
   /** Folders that items are still expected in: each lies in the one before. */
-  readonly #folders: { item: RestoreItem; full: string }[] = [];
+  readonly #folders: { item: RestoreItem; inside: string; full: string }[] = [];
   /** What is to be flagged immutable or append only when all is done: its other names and folders may be still to come. */
-  readonly #locks: { full: string; dev: number; ino: bigint; flags: number }[] = [];
+  readonly #locks: Lock[] = [];
   #open: OpenFile | null = null;
+  /** Whose files are that are made in the folder of the visit: the group may be the folder's. */
+  #owner: Owner | null = null;
+  #ownerVisit = -1;
 
   constructor(options: RestorerOptions) {
     this.#files = options.files;
@@ -52,18 +74,34 @@ export class Restorer {
 
   /** Its metadata follows when the next item lies outside of it, or at {@link finish}. */
   directory(item: RestoreItem): void {
-    const full = this.#prepare(item, true);
-    if (full !== null && this.#modeOf(full) === null) {
-      onSource("mkdir", item.path, () => this.#files.mkdir(full, 0o700));
+    const { path } = item;
+    const full = this.#way(path);
+    if (full !== null) {
+      this.#makeFolder(full, path);
+      this.#parents.remember(full);
     }
-    this.#folders.push({ item, full: full ?? (this.#options.destination || "/") });
+    const inside = path === "." ? "" : `${path}/`;
+    this.#folders.push({ item, inside, full: full ?? (this.#options.destination || "/") });
+  }
+
+  #makeFolder(full: string, path: string): void {
+    try {
+      return this.#files.mkdir(full, 0o700);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      const mode = this.#modeOf(full);
+      if (mode !== null && (mode & S_IFMT) === S_IFDIR) return;
+      if (mode === null || !this.#clear(full)) throw SourceError.fromOs("mkdir", path, error);
+    }
+    onSource("mkdir", path, () => this.#files.mkdir(full, 0o700));
   }
 
   symlink(item: RestoreItem): void {
     const full = this.#place(item);
     if (item.source === undefined) throw new SourceError("BackupError", item.path, "a link without a target");
     const target = item.source;
-    onSource("symlink", item.path, () => this.#files.symlink(target, full));
+    this.#makeAt(full, item, { operation: "symlink", make: () => this.#files.symlink(target, full) });
+    this.#lockLater(full, item);
     applyMeta(this.#files, { path: full, symlink: true }, item, this.#options);
   }
 
@@ -74,10 +112,12 @@ export class Restorer {
       throw new SourceError("BackupError", item.path, `unknown file type ${type.toString(8)}`);
     }
     const full = this.#place(item);
-    onSource("mknod", item.path, () => {
+    const make = (): void => {
       if (type === S_IFIFO) this.#files.mkfifo(full, 0o600);
       else this.#files.mknod(full, type | 0o600, item.rdev ?? 0);
-    });
+    };
+    this.#makeAt(full, item, { operation: "mknod", make });
+    this.#lockLater(full, item);
     applyMeta(this.#files, { path: full }, item, this.#options);
   }
 
@@ -92,12 +132,12 @@ export class Restorer {
     const full = this.#place(item);
     if (full === existing) return false;
     try {
-      this.#files.link(existing, full);
+      this.#makeAt(full, item, { operation: "link", make: () => this.#files.link(existing, full) });
       return true;
     } catch (error) {
-      if (!(error instanceof OsError)) throw error;
-      if (NO_LINKS.has(error.code)) return false;
-      throw SourceError.fromOs("link", item.path, error);
+      const cause = error instanceof SourceError ? error.cause : null;
+      if (cause instanceof OsError && NO_LINKS.has(cause.code)) return false;
+      throw error;
     }
   }
 
@@ -121,14 +161,38 @@ export class Restorer {
   /** A new file; {@link restoreMeta} is to follow when it is complete. One at a time. */
   openFile(item: RestoreItem): RestoredFile {
     const full = this.#place(item);
-    const fd = onSource("open", item.path, () => this.#create(full));
-    this.#open = new OpenFile(this.#files, item, full, fd, this.#options.sparse === true);
+    let fd: number;
+    let isNew = true;
+    try {
+      fd = this.#files.open(full, NEW_FILE);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      if (!this.#clear(full)) throw SourceError.fromOs("open", item.path, error);
+      isNew = false;
+      fd = onSource("open", item.path, () => this.#create(full));
+    }
+    this.#open = new OpenFile(this.#files, item, { full, fd, isNew, sparse: this.#options.sparse === true });
     return this.#open;
+  }
+
+  /** Who a file is of that was made just now, in the folder of the last item. */
+  #ownerOfNew(fd: number): Owner | null {
+    const { visit } = this.#parents;
+    if (visit !== this.#ownerVisit) {
+      this.#ownerVisit = visit;
+      try {
+        this.#owner = this.#files.fstat(fd);
+      } catch (error) {
+        if (!(error instanceof OsError)) throw error;
+        this.#owner = null;
+      }
+    }
+    return this.#owner;
   }
 
   #create(full: string): number {
     try {
-      return this.#files.open(full, { write: true, exclusive: true, noFollow: true, mode: 0o600 });
+      return this.#files.open(full, NEW_FILE);
     } catch (error) {
       if (!(error instanceof OsError && error.code === "EEXIST")) throw error;
     }
@@ -156,7 +220,8 @@ export class Restorer {
     try {
       open.close();
       this.#lockLater(open.full, item);
-      applyMeta(this.#files, { path: open.full, fd: open.fd }, item, this.#options);
+      const owner = open.isNew ? this.#ownerOfNew(open.fd) : null;
+      applyMeta(this.#files, { path: open.full, fd: open.fd, owner }, item, this.#options);
     } finally {
       this.#closeOpen();
     }
@@ -173,17 +238,23 @@ export class Restorer {
     const flags = lockingFlags(item, this.#options);
     if (flags === 0) return;
     try {
-      const { dev, ino } = this.#files.lstat(full);
-      this.#locks.push({ full, dev, ino, flags });
+      const { dev, ino, mode } = this.#files.lstat(full);
+      this.#locks.push({ full, dev, ino, type: mode & S_IFMT, flags });
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
     }
   }
 
   /** Flags are tried: they take root, and few file systems have all of them. */
-  #lock({ full, dev, ino, flags }: { full: string; dev: number; ino: bigint; flags: number }): void {
+  #lock({ full, dev, ino, type, flags }: Lock): void {
     let fd = -1;
     try {
+      if (!canOpen(type)) {
+        const found = this.#files.lstat(full);
+        const isSame = found.dev === dev && found.ino === ino && (found.mode & S_IFMT) === type;
+        if (isSame) this.#options.attributes?.setFlags(full, flags);
+        return;
+      }
       fd = this.#files.open(full, { noFollow: true, nonBlock: true, noAtime: true });
       const stat = this.#files.fstat(fd);
       // Later items may have put something else there, even a link to the world outside.
@@ -202,7 +273,13 @@ export class Restorer {
   #closeOpen(): void {
     const open = this.#open;
     this.#open = null;
-    if (open !== null) onSource("close", open.item.path, () => this.#files.close(open.fd));
+    if (open === null) return;
+    try {
+      this.#files.close(open.fd);
+    } catch (error) {
+      if (error instanceof OsError) throw SourceError.fromOs("close", open.item.path, error);
+      throw error;
+    }
   }
 
   #finishFolder(): void {
@@ -217,36 +294,49 @@ export class Restorer {
     }
   }
 
-  /** {@link #prepare} for what cannot be the destination itself. */
+  /** {@link #way} for what cannot be the destination itself. */
   #place(item: RestoreItem): string {
-    const full = this.#prepare(item, false);
+    const full = this.#way(item.path);
     if (full === null) {
       throw new SourceError("BackupError", item.path, "the destination itself must be a folder");
     }
     return full;
   }
 
-  /** Checks the way, makes it, and clears the place. Null for the destination itself. */
-  #prepare(item: RestoreItem, folder: boolean): string | null {
+  /** Checks the way and makes it. Null for the destination itself. */
+  #way(path: string): string | null {
     this.#closeOpen();
-    while (this.#folders.length > 0 && !isInside(item.path, this.#folders.at(-1)!.item.path)) {
+    while (this.#folders.length > 0 && !path.startsWith(this.#folders.at(-1)!.inside)) {
       this.#finishFolder();
     }
-    const full = this.#parents.check(item.path);
-    if (full === null) return null;
-    this.#parents.make(full, item.path);
-    const mode = this.#modeOf(full);
-    if (mode === null) return full;
-    const isFolder = (mode & S_IFMT) === S_IFDIR;
-    if (folder && isFolder) return full;
+    const full = this.#parents.check(path);
+    if (full !== null) this.#parents.make(full, path);
+    return full;
+  }
+
+  /** Makes the item, if need be in place of what is in the way. */
+  #makeAt(full: string, item: RestoreItem, step: { operation: string; make: () => void }): void {
     try {
-      if (isFolder) this.#files.rmdir(full);
+      return step.make();
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      if (!this.#clear(full)) throw SourceError.fromOs(step.operation, item.path, error);
+    }
+    onSource(step.operation, item.path, step.make);
+  }
+
+  /** Removes what is at `full`, if that is possible; false where nothing is. */
+  #clear(full: string): boolean {
+    const mode = this.#modeOf(full);
+    if (mode === null) return false;
+    try {
+      if ((mode & S_IFMT) === S_IFDIR) this.#files.rmdir(full);
       else this.#files.unlink(full);
     } catch (error) {
       // Making the item will say why it does not work.
       if (!(error instanceof OsError)) throw error;
     }
-    return full;
+    return true;
   }
 
   #modeOf(full: string): number | null {
@@ -259,31 +349,44 @@ export class Restorer {
   }
 }
 
-function isInside(path: string, folder: string): boolean {
-  return folder === "." || path.startsWith(`${folder}/`);
+/** Links cannot be opened, and to open devices and their like may do something. */
+function canOpen(type: number): boolean {
+  return type === S_IFREG || type === S_IFDIR;
 }
 
 class OpenFile implements RestoredFile {
+  readonly full: string;
+  readonly fd: number;
+  /** Made by us, not found. */
+  readonly isNew: boolean;
+  readonly #sparse: boolean;
   #position = 0;
   #hole = false;
 
   constructor(
     private readonly files: Files,
     readonly item: RestoreItem,
-    readonly full: string,
-    readonly fd: number,
-    private readonly sparse: boolean,
-  ) {}
+    options: { full: string; fd: number; isNew: boolean; sparse: boolean },
+  ) {
+    this.full = options.full;
+    this.fd = options.fd;
+    this.isNew = options.isNew;
+    this.#sparse = options.sparse;
+  }
 
   write(data: Uint8Array): void {
-    onSource("write", this.item.path, () => {
-      this.#position += data.length;
-      if (this.sparse && data.length > 0 && isZero(data)) this.#hole = true;
-      else {
-        if (this.#hole) this.#digHole(this.#position - data.length);
-        this.files.write(this.fd, data);
-      }
-    });
+    this.#position += data.length;
+    if (this.#sparse && data.length > 0 && isZero(data)) {
+      this.#hole = true;
+      return;
+    }
+    try {
+      if (this.#hole) this.#digHole(this.#position - data.length);
+      this.files.write(this.fd, data);
+    } catch (error) {
+      if (error instanceof OsError) throw SourceError.fromOs("write", this.item.path, error);
+      throw error;
+    }
   }
 
   close(): void {

@@ -11,12 +11,16 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  SF_APPEND,
+  SF_IMMUTABLE,
+  SF_NOUNLINK,
   UF_APPEND,
   UF_IMMUTABLE,
+  UF_NOUNLINK,
   type Users,
 } from "../platform/mod.ts";
 import { OsError, type WarningCode } from "../errors.ts";
-import { onSource, SourceError } from "./source_error.ts";
+import { SourceError } from "./source_error.ts";
 
 /** What of an archive item matters for restoring it. */
 export interface RestoreItem {
@@ -48,11 +52,16 @@ export interface OwnerOptions {
   numericIds?: boolean;
 }
 
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** An id that chown(2) leaves as it is. */
 const UNCHANGED = -1;
 
 /** Who shall own the item on this machine: by name where the name exists here, by number else. */
-export function ownerOf(item: RestoreItem, options: OwnerOptions): { uid: number; gid: number } {
+export function ownerOf(item: RestoreItem, options: OwnerOptions): Owner {
   const byName = !options.numericIds;
   const uid = byName && item.user ? options.users.userId(item.user) : null;
   const gid = byName && item.group ? options.users.groupId(item.group) : null;
@@ -69,6 +78,8 @@ export interface MetaTarget {
   path: string;
   fd?: number;
   symlink?: boolean;
+  /** Whose it is already, where that is known. */
+  owner?: Owner | null;
 }
 
 export interface MetaOptions extends OwnerOptions {
@@ -82,8 +93,8 @@ export interface MetaOptions extends OwnerOptions {
   warn: (code: WarningCode, path: string, message: string) => void;
 }
 
-/** Once these are set, a file can neither be renamed nor get a further name or other metadata. */
-const LOCKING = UF_IMMUTABLE | UF_APPEND;
+/** Once these are set, a file can be removed or renamed no more, and with most of them get no further name or metadata. */
+const LOCKING = UF_IMMUTABLE | UF_APPEND | UF_NOUNLINK | SF_IMMUTABLE | SF_APPEND | SF_NOUNLINK;
 
 /**
  * Applies the metadata, but for the flags that {@link lockingFlags} tells of. Who is not root cannot give files away, and
@@ -91,39 +102,69 @@ const LOCKING = UF_IMMUTABLE | UF_APPEND;
  * the SourceError of these when all the rest is done.
  */
 export function applyMeta(files: Files, target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
-  const { path, fd } = target;
+  const { path, fd, owner } = target;
   const { uid, gid } = ownerOf(item, options);
-  attempt(() => fd === undefined ? files.lchown(path, uid, gid) : files.fchown(fd, uid, gid));
+  if (!owner || uid !== owner.uid || gid !== owner.gid) {
+    try {
+      if (fd === undefined) files.lchown(path, uid, gid);
+      else files.fchown(fd, uid, gid);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
   // After the owner, whose change takes capabilities away. Before the mode, which may keep us from writing (borg sets it
   // first and then fails on read-only files of ordinary users).
   applyXattrs(target, item, options);
-  const failures: SourceError[] = [];
+  let failure: SourceError | null = null;
   if (!target.symlink) {
-    must(failures, item, () => fd === undefined ? files.chmod(path, item.mode) : files.fchmod(fd, item.mode));
+    try {
+      if (fd === undefined) files.chmod(path, item.mode);
+      else files.fchmod(fd, item.mode);
+    } catch (error) {
+      failure = failed(item, error);
+    }
   }
-  must(failures, item, () => applyAcl(target, item, options));
+  try {
+    applyAcl(target, item, options);
+  } catch (error) {
+    failure ??= failed(item, error);
+  }
   const atime = item.atime ?? item.mtime;
-  attempt(() =>
-    fd === undefined ? files.utimes(path, atime, item.mtime) : files.futimes(fd, atime, item.mtime)
-  );
-  const flags = (item.bsdflags ?? 0) & ~LOCKING;
-  if (flags !== 0 && options.flags !== false && isFlaggable(item)) {
-    attempt(() => options.attributes?.setFlags(fd ?? path, flags));
+  try {
+    if (fd === undefined) files.utimes(path, atime, item.mtime);
+    else files.futimes(fd, atime, item.mtime);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
   }
-  if (failures.length > 0) throw failures[0]!;
+  const flags = (item.bsdflags ?? 0) & ~LOCKING;
+  if (flags !== 0 && options.flags !== false && isFlaggable(item, options)) {
+    try {
+      options.attributes?.setFlags(fd ?? path, flags);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
+  if (failure !== null) throw failure;
+}
+
+function failed(item: RestoreItem, error: unknown): SourceError {
+  if (error instanceof OsError) return SourceError.fromOs("attrs", item.path, error);
+  if (error instanceof SourceError) return error;
+  throw error;
 }
 
 /** Flags to be set when nothing more is to be done to the item; 0 for nearly all. */
 export function lockingFlags(item: RestoreItem, options: MetaOptions): number {
-  const wanted = options.attributes !== undefined && options.flags !== false && isFlaggable(item);
+  const wanted = options.attributes !== undefined && options.flags !== false &&
+    isFlaggable(item, options);
   const flags = item.bsdflags ?? 0;
   return wanted && (flags & LOCKING) !== 0 ? flags : 0;
 }
 
-/** Opening anything else may wait or do something; there is nothing to be set either. */
-function isFlaggable(item: RestoreItem): boolean {
+/** On Linux, opening anything else may wait or do something; there is nothing to be set either. */
+function isFlaggable(item: RestoreItem, { attributes }: MetaOptions): boolean {
   const type = item.mode & S_IFMT;
-  return type === S_IFREG || type === S_IFDIR;
+  return attributes?.flagsOnAll === true || type === S_IFREG || type === S_IFDIR;
 }
 
 function applyXattrs(target: MetaTarget, item: RestoreItem, options: MetaOptions): void {
@@ -172,22 +213,5 @@ function applyAcl(target: MetaTarget, item: RestoreItem, options: MetaOptions): 
     attributes.setAcl(target.fd ?? target.path, acl, { names: users, numericIds });
   } catch (error) {
     if (!(error instanceof OsError && error.code === "ENOTSUP")) throw error;
-  }
-}
-
-function must(failures: SourceError[], item: RestoreItem, step: () => void): void {
-  try {
-    onSource("attrs", item.path, step);
-  } catch (error) {
-    if (!(error instanceof SourceError)) throw error;
-    failures.push(error);
-  }
-}
-
-function attempt(step: () => void): void {
-  try {
-    step();
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
   }
 }

@@ -30,12 +30,16 @@ export interface WalkEntry {
   readonly archivePath: string;
   readonly stat: Stat;
   /** How to reach it safely; good until the walker is asked for the next entry. Absent: by `path`. */
-  readonly at?: WalkPlace;
+  readonly at?: WalkPlace | undefined;
   /**
    * Of a folder: the walk is in it until `onLeave` is called; or it is excluded by the marks in it, and `onExcluded` is called
    * when they have been yielded.
    */
   readonly inside?: "entered" | "marked";
+  /** True where the walk saw already that there are no extended attributes and no ACLs. */
+  readonly bare?: boolean;
+  /** The entry with its stat as it is now, for those that were met some time ago. Throws SourceError. */
+  refresh?(): WalkEntry;
 }
 
 export interface WalkOptions {
@@ -61,6 +65,9 @@ export interface WalkOptions {
   /** Called for a folder that was yielded, after the last of what is in it. */
   onLeave?: (path: string) => void;
   onExcluded?: (path: string) => void;
+  /** Called when the walk goes into a folder by an open descriptor, yielded or not, and when it leaves it (`walk_ahead.ts`). */
+  onEnter?: (name: string, stat: Stat) => void;
+  onExit?: () => void;
   /** Asked last: true excludes a file, or a folder and all that is in it (`--exclude-nodump`). */
   leaveOut?: (path: string, stat: Stat) => boolean;
   /** How many folders are kept open at a time; default 32, at least 2. */
@@ -148,7 +155,10 @@ export class Walker {
 
   #leave(): void {
     const left = this.#stack.pop();
-    if (left?.open) this.#folders!.pop();
+    if (left?.open) {
+      this.#folders!.pop();
+      this.#options.onExit?.();
+    }
     if (left?.inside === "entered") this.#options.onLeave?.(left.path);
     else if (left?.inside === "marked") this.#options.onExcluded?.(left.path);
   }
@@ -229,7 +239,10 @@ export class Walker {
     names: readonly string[],
     inside: WalkEntry["inside"],
   ): WalkEntry | null {
-    if (fd >= 0) this.#folders!.push(name, stat, fd);
+    if (fd >= 0) {
+      this.#folders!.push(name, stat, fd);
+      this.#options.onEnter?.(name, stat);
+    }
     const frame = { path, names, next: 0, open: fd >= 0 };
     this.#lastWasFolder = inside !== undefined;
     if (inside === undefined) {

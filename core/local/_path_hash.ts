@@ -1,5 +1,5 @@
 /**
- * A 128-bit hash of paths under a seed: MurmurHash3 x86_128 (Austin Appleby, public domain), fed with UTF-16 units in pairs.
+ * A 128-bit hash of paths under a seed, folder and name one after the other: MurmurHash3 x86_128 (Austin Appleby, public domain), fed with UTF-16 units in pairs.
  * Not cryptographic; the seed is random per cache file, so nobody can prepare two names that collide.
  */
 const C1 = 0x239b961b;
@@ -28,14 +28,29 @@ export class PathHash {
     for (let i = 0; i < 4; i++) this.#seed[i] = view.getUint32(4 * i, true);
   }
 
+  /** The folder of the path hashed last, with its slash, and the hash of that. */
+  #folder = "";
+  readonly #folderWords = new Uint32Array(4);
+
+  /** The name under the hash of its folder as the seed: most paths lie where the one before does. */
   update(path: string): void {
-    let h1 = this.#seed[0]! | 0;
-    let h2 = this.#seed[1]! | 0;
-    let h3 = this.#seed[2]! | 0;
-    let h4 = this.#seed[3]! | 0;
-    const length = path.length;
-    // Beyond the end charCodeAt gives NaN, which becomes 0 here; the length goes in at the end.
-    for (let i = 0; i < length; i += 8) {
+    const slash = path.lastIndexOf("/") + 1;
+    if (slash !== this.#folder.length || !path.startsWith(this.#folder)) {
+      this.#folder = path.slice(0, slash);
+      this.#hash(this.#folder, 0, slash, this.#seed);
+      this.#folderWords.set(this.words);
+    }
+    this.#hash(path, slash, path.length, slash === 0 ? this.#seed : this.#folderWords);
+  }
+
+  #hash(path: string, from: number, to: number, seed: Uint32Array): void {
+    let h1 = seed[0]! | 0;
+    let h2 = seed[1]! | 0;
+    let h3 = seed[2]! | 0;
+    let h4 = seed[3]! | 0;
+    const length = to - from;
+    // Beyond the end of the path charCodeAt gives NaN, which becomes 0 here; the length goes in at the end.
+    for (let i = from; i < to; i += 8) {
       const k1 = path.charCodeAt(i) | path.charCodeAt(i + 1) << 16;
       const k2 = path.charCodeAt(i + 2) | path.charCodeAt(i + 3) << 16;
       const k3 = path.charCodeAt(i + 4) | path.charCodeAt(i + 5) << 16;

@@ -24,6 +24,30 @@ export interface IndexTotals {
   uniqueChunks: number;
 }
 
+/** Marks on the chunks of an index, a bit each. Valid as long as the index neither gains nor loses any. */
+export class ChunkMarks {
+  readonly #bits: Uint8Array;
+
+  constructor(private readonly table: HashIndex) {
+    this.#bits = new Uint8Array(Math.ceil(table.slots / 8));
+  }
+
+  /** False where the index has no such chunk. */
+  set(id: ChunkId): boolean {
+    const slot = this.table.find(id);
+    if (slot < 0) return false;
+    this.#bits[slot >> 3]! |= 1 << (slot & 7);
+    return true;
+  }
+
+  /** Ids of the chunks without a mark. */
+  *missing(): Generator<ChunkId> {
+    for (let slot = this.table.next(-1); slot >= 0; slot = this.table.next(slot)) {
+      if ((this.#bits[slot >> 3]! & (1 << (slot & 7))) === 0) yield this.table.id(slot);
+    }
+  }
+}
+
 export class ChunksIndex {
   readonly #table: HashIndex;
 
@@ -130,6 +154,11 @@ export class ChunksIndex {
   /** Sum of the stored sizes of those entries that have no more references in `all` than here. */
   csizeOfSole(all: ChunksIndex): number {
     return all.#table.sumOfEqual(this.#table);
+  }
+
+  /** No chunk is marked yet. */
+  marks(): ChunkMarks {
+    return new ChunkMarks(this.#table);
   }
 
   /** Every entry; the index must not change meanwhile. */

@@ -4,7 +4,8 @@
  * damaged one is not believed: then files are read.
  *
  *     "ALCOVEFC" 8 | version u32 | records u32 | seed 16 | xxh64 of the rest, 16 hexadecimal digits | records
- *     record: path hash 16 | inode u64 | size u64 | time i64 | age u32 | chunks u32 | chunks of 40: id 32, size u32, csize u32
+ *     record: path hash 16 | inode u64 | size u64 | time i64 | age u32 | bare 1 bit, chunks 31 | chunks of 40:
+ *             id 32, size u32, csize u32
  *
  * All little-endian. Paths are not stored: their hash under a random seed is enough, because inode, size and time must fit
  * as well. One table over one buffer, no object per file.
@@ -40,7 +41,7 @@ export interface FilesCacheOptions {
 }
 
 const MAGIC = new TextEncoder().encode("ALCOVEFC");
-const VERSION = 1;
+const VERSION = 2;
 const HEADER = 48;
 const SEED_AT = 16;
 const DIGEST_AT = 32;
@@ -52,6 +53,9 @@ const AGE = 40;
 const COUNT = 44;
 const CHUNKS = 48;
 const CHUNK_BYTES = 40;
+/** In COUNT: the file had neither extended attributes nor ACLs. */
+const BARE = 0x80000000;
+const COUNT_MASK = 0x7fffffff;
 /** Records are that much apart at least, so an offset in units of 8 fits 32 bits for 32 GiB. */
 const UNIT = 8;
 
@@ -106,7 +110,7 @@ export class FilesCache {
   }
 
   #recordBytes(at: number): number {
-    return CHUNKS + CHUNK_BYTES * this.#view.getUint32(at + COUNT, true);
+    return CHUNKS + CHUNK_BYTES * (this.#view.getUint32(at + COUNT, true) & COUNT_MASK);
   }
 
   #resize(records: number): void {
@@ -158,15 +162,25 @@ export class FilesCache {
     if (mode.inode && view.getBigUint64(at + INODE, true) !== stat.ino) return "changed";
     view.setBigUint64(at + INODE, stat.ino, true);
     view.setUint32(at + AGE, 0, true);
+    this.#foundBare = mode.time === "ctime" && mode.inode && (view.getUint32(at + COUNT, true) & BARE) !== 0;
     return this.#chunks(at);
   }
+
+  /**
+   * Whether the file that {@link lookup} found unchanged has, as it had when it was remembered, neither extended attributes
+   * nor ACLs: to set one changes the ctime (POSIX, "file times"), so only that mode can tell.
+   */
+  get foundBare(): boolean {
+    return this.#foundBare;
+  }
+  #foundBare = false;
 
   #timeOf(stat: Stat): bigint {
     return this.#options.mode.time === "ctime" ? stat.ctimeNs : stat.mtimeNs;
   }
 
   #chunks(at: number): CachedChunk[] {
-    const count = this.#view.getUint32(at + COUNT, true);
+    const count = this.#view.getUint32(at + COUNT, true) & COUNT_MASK;
     const chunks = new Array<CachedChunk>(count);
     for (let i = 0; i < count; i++) {
       const chunk = at + CHUNKS + CHUNK_BYTES * i;
@@ -180,8 +194,11 @@ export class FilesCache {
     return chunks;
   }
 
-  /** Remembers a file that was read to its end without changing meanwhile. `stat` is that of the open file. */
-  remember(path: string, stat: Stat, chunks: readonly CachedChunk[]): void {
+  /**
+   * Remembers a file that was read to its end without changing meanwhile. `stat` is that of the open file; `bare` says that it
+   * surely has neither extended attributes nor ACLs.
+   */
+  remember(path: string, stat: Stat, chunks: readonly CachedChunk[], bare = false): void {
     this.#hash.update(path);
     const known = this.#find() !== 0;
     const time = this.#timeOf(stat);
@@ -193,7 +210,7 @@ export class FilesCache {
     view.setBigUint64(at + SIZE, BigInt(stat.size), true);
     view.setBigInt64(at + TIME, time, true);
     view.setUint32(at + AGE, 0, true);
-    view.setUint32(at + COUNT, chunks.length, true);
+    view.setUint32(at + COUNT, chunks.length + (bare ? BARE : 0), true);
     for (const [i, { id, size, csize }] of chunks.entries()) {
       const chunk = at + CHUNKS + CHUNK_BYTES * i;
       this.#buffer.set(id, chunk);

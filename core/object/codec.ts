@@ -31,7 +31,7 @@ import {
   unpackAuthenticated,
   type UnpackOptions,
 } from "./authenticate.ts";
-import { Compressor } from "./compress.ts";
+import { Compressor, HEADER } from "./compress.ts";
 import { type Compression, DEFAULT_COMPRESSION } from "./compression_spec.ts";
 import type { KeyMaterial, RandomBytes } from "./keys.ts";
 import { type EncryptionMode, LEGACY_PASSPHRASE_TYPE, modeTraits } from "./modes.ts";
@@ -59,15 +59,17 @@ export interface ObjectCodec {
    */
   seal(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array>;
   /**
-   * The same with counters that {@link takeNonce} gave, written to the start of `into`, which may be where `plain` lies
-   * (`obfuscate` aside). Throws RangeError where counters or room are too few.
+   * The same in place, with counters that {@link takeNonce} gave: `size` bytes of plaintext lie in `room` from
+   * {@link SEAL_HEAD} on; the stored bytes lie there from {@link sealedAt} on, and the answer is their length. Not for
+   * `obfuscate`. Throws RangeError where counters or room are too few.
    */
   sealWith(
     counters: { iv: Uint8Array; blocks: number },
-    plain: Uint8Array,
+    room: Uint8Array,
+    size: number,
     compression: Compression,
-    into: Uint8Array,
-  ): Awaitable<Uint8Array>;
+  ): Awaitable<number>;
+  readonly sealedAt: number;
   /**
    * The plaintext of `stored`, in a new buffer. Verifies that it is the object `id`; with null (the manifest, whose id is
    * fixed) it does not. Throws IntegrityError naming the id. Sync unless code has to be loaded.
@@ -124,6 +126,9 @@ export async function createCodec(material: KeyMaterial, options: CodecOptions):
   return new Codec(material, { ...options, id, envelope, tamSecret });
 }
 
+/** Room that {@link ObjectCodec.sealWith} needs in front of the plaintext, so that what does not shrink need not be moved. */
+export const SEAL_HEAD = ENVELOPE_OVERHEAD + HEADER;
+
 interface Parts extends CodecOptions {
   id: Digest32;
   envelope: Envelope | null;
@@ -174,7 +179,12 @@ class Codec implements ObjectCodec {
 
   #seal(payload: Uint8Array): Awaitable<Uint8Array> {
     const { envelope, nonce } = this.#parts;
-    if (envelope === null) return this.#bare(payload, this.#slab.take(1 + payload.length));
+    if (envelope === null) {
+      const stored = this.#slab.take(1 + payload.length);
+      stored[0] = this.typeByte;
+      stored.set(payload, 1);
+      return stored;
+    }
     if (nonce === null) throw new TypeError("Cannot seal an object: this codec was made for reading only");
     const stored = this.#slab.take(ENVELOPE_OVERHEAD + payload.length);
     stored[0] = this.typeByte;
@@ -191,46 +201,52 @@ class Codec implements ObjectCodec {
     });
   }
 
-  #bare(payload: Uint8Array, stored: Uint8Array): Uint8Array {
-    stored[0] = this.typeByte;
-    stored.set(payload, 1);
-    return stored;
+  get sealedAt(): number {
+    return SEAL_HEAD - HEADER - this.#overhead;
+  }
+
+  /** What is in front of the payload. */
+  get #overhead(): number {
+    return this.#parts.envelope === null ? 1 : ENVELOPE_OVERHEAD;
   }
 
   sealWith(
     counters: { iv: Uint8Array; blocks: number },
-    plain: Uint8Array,
+    room: Uint8Array,
+    size: number,
     compression: Compression,
-    into: Uint8Array,
-  ): Awaitable<Uint8Array> {
-    const payload = this.#compressor.compress(plain, compression);
+  ): Awaitable<number> {
+    const payload = this.#compressor.shrink(room.subarray(SEAL_HEAD, SEAL_HEAD + size), compression);
     return payload instanceof Promise
-      ? payload.then((bytes) => this.#sealWith(counters, bytes, into))
-      : this.#sealWith(counters, payload, into);
+      ? payload.then((payload) => this.#sealWith(counters, room, size, payload))
+      : this.#sealWith(counters, room, size, payload);
   }
 
   #sealWith(
     counters: { iv: Uint8Array; blocks: number },
-    payload: Uint8Array,
-    into: Uint8Array,
-  ): Uint8Array {
+    room: Uint8Array,
+    size: number,
+    packed: Uint8Array | null,
+  ): number {
     const { envelope } = this.#parts;
-    const length = (envelope === null ? 1 : ENVELOPE_OVERHEAD) + payload.length;
-    if (into.length < length) {
-      throw new RangeError(`Cannot store ${length} bytes: there is room for ${into.length}`);
-    }
-    const stored = into.subarray(0, length);
-    if (envelope === null) return this.#bare(payload, stored);
+    const payloadAt = SEAL_HEAD - HEADER;
+    const payload = packed ?? room.subarray(payloadAt, SEAL_HEAD + size);
+    const length = this.#overhead + payload.length;
+    const stored = room.subarray(this.sealedAt, this.sealedAt + length);
+    if (stored.length < length) throw new RangeError(`Cannot store ${length} bytes: there is no room`);
+    if (packed === null) room.fill(0, payloadAt, SEAL_HEAD);
+    else if (envelope === null) room.set(packed, payloadAt);
+    stored[0] = this.typeByte;
+    if (envelope === null) return length;
     // More would use counters that belong to another object.
     if (blockCount(payload.length) > counters.blocks) {
       throw new RangeError(
         `Cannot use ${blockCount(payload.length)} counters: ${counters.blocks} were given`,
       );
     }
-    stored[0] = this.typeByte;
     stored.set(counters.iv, IV_OFFSET);
     envelope.fill(stored, payload);
-    return stored;
+    return length;
   }
 
   open(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array> {

@@ -27,7 +27,8 @@ type Awaitable<T> = T | Promise<T>;
  */
 export const MAX_PLAIN_SIZE = 3 * 20 * 1024 * 1024;
 
-const HEADER = 2;
+/** Bytes before the data in a payload. */
+export const HEADER = 2;
 const NONE = 0;
 const LZ4 = 1;
 const LZMA = 2;
@@ -73,9 +74,23 @@ export class Compressor {
    * not change until the answer is there.
    */
   compress(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array> {
+    if (compression.kind === "obfuscate") {
+      const inner = this.compress(plain, compression.inner);
+      return inner instanceof Promise
+        ? inner.then((payload) => this.#obfuscate(payload, compression.spec))
+        : this.#obfuscate(inner, compression.spec);
+    }
+    const payload = this.shrink(plain, compression);
+    return payload instanceof Promise
+      ? payload.then((payload) => payload ?? this.#none(plain))
+      : payload ?? this.#none(plain);
+  }
+
+  /** The same; null where nothing is gained, and the payload is two zeros with `plain` behind them. Not for `obfuscate`. */
+  shrink(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array | null> {
     switch (compression.kind) {
       case "none":
-        return this.#none(plain);
+        return null;
       case "lz4":
         return this.#compressLz4(plain);
       case "zlib":
@@ -86,12 +101,8 @@ export class Compressor {
         return this.#marked(LZMA, plain, lzmaCompress(plain, compression.level));
       case "auto":
         return this.#auto(plain, compression.inner);
-      case "obfuscate": {
-        const inner = this.compress(plain, compression.inner);
-        return inner instanceof Promise
-          ? inner.then((payload) => this.#obfuscate(payload, compression.spec))
-          : this.#obfuscate(inner, compression.spec);
-      }
+      case "obfuscate":
+        throw new TypeError("Cannot shrink what is to be padded");
     }
   }
 
@@ -108,21 +119,21 @@ export class Compressor {
     return scratch.subarray(0, HEADER + plain.length);
   }
 
-  #compressLz4(plain: Uint8Array): Uint8Array {
+  #compressLz4(plain: Uint8Array): Uint8Array | null {
     const scratch = this.#scratch(HEADER + lz4Bound(plain.length));
     const length = this.#lz4.compress(plain, scratch.subarray(HEADER));
-    if (length >= plain.length) return this.#none(plain);
+    if (length >= plain.length) return null;
     scratch[0] = LZ4;
     scratch[1] = 0;
     return scratch.subarray(0, HEADER + length);
   }
 
-  #compressZstd(plain: Uint8Array, level: number): Awaitable<Uint8Array> {
+  #compressZstd(plain: Uint8Array, level: number): Awaitable<Uint8Array | null> {
     const zstd = this.#accel?.zstd();
     if (!zstd) return this.#marked(ZSTD, plain, zstdCompress(plain, level));
     const scratch = this.#scratch(HEADER + zstdBound(plain.length));
     const length = zstd.compress(plain, scratch.subarray(HEADER), level);
-    if (length >= plain.length) return this.#none(plain);
+    if (length >= plain.length) return null;
     scratch[0] = ZSTD;
     scratch[1] = 0;
     return scratch.subarray(0, HEADER + length);
@@ -138,27 +149,18 @@ export class Compressor {
     return view ? plain : plain.slice();
   }
 
-  #marked(mark: number, plain: Uint8Array, packed: Awaitable<Uint8Array>): Awaitable<Uint8Array> {
-    // The copy: after a wait, working memory may be in use by another call before the answer is looked at.
-    if (packed instanceof Promise) return packed.then((bytes) => this.#mark(mark, plain, bytes).slice());
-    return this.#mark(mark, plain, packed);
+  #marked(mark: number, plain: Uint8Array, packed: Awaitable<Uint8Array>): Awaitable<Uint8Array | null> {
+    if (packed instanceof Promise) return packed.then((bytes) => markPacked(mark, plain, bytes));
+    return markPacked(mark, plain, packed);
   }
 
-  #mark(mark: number, plain: Uint8Array, packed: Uint8Array): Uint8Array {
-    if (packed.length >= plain.length) return this.#none(plain);
-    const payload = new Uint8Array(HEADER + packed.length);
-    payload[0] = mark;
-    payload.set(packed, HEADER);
-    return payload;
-  }
-
-  #auto(plain: Uint8Array, inner: Compression): Awaitable<Uint8Array> {
+  #auto(plain: Uint8Array, inner: Compression): Awaitable<Uint8Array | null> {
     const cheap = this.#compressLz4(plain);
-    if (!(cheap.length / (plain.length + HEADER) < AUTO_LZ4_RATIO)) return cheap;
+    if (cheap === null || !(cheap.length / (plain.length + HEADER) < AUTO_LZ4_RATIO)) return cheap;
     const kept = cheap.slice();
-    const choose = (thorough: Uint8Array) =>
-      thorough.length / kept.length < AUTO_GAIN_RATIO ? thorough : kept;
-    const thorough = this.compress(plain, inner);
+    const choose = (thorough: Uint8Array | null) =>
+      (thorough?.length ?? plain.length + HEADER) / kept.length < AUTO_GAIN_RATIO ? thorough : kept;
+    const thorough = this.shrink(plain, inner);
     return thorough instanceof Promise ? thorough.then(choose) : choose(thorough);
   }
 
@@ -228,6 +230,15 @@ export class Compressor {
     if (length !== size) throw broken("the lz4 data is damaged");
     return large;
   }
+}
+
+/** Memory of its own: after a wait, working memory may be in use by another call before the answer is looked at. */
+function markPacked(mark: number, plain: Uint8Array, packed: Uint8Array): Uint8Array | null {
+  if (packed.length >= plain.length) return null;
+  const payload = new Uint8Array(HEADER + packed.length);
+  payload[0] = mark;
+  payload.set(packed, HEADER);
+  return payload;
 }
 
 function inflate(payload: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@
  * proven to be the object that was asked for. All cores take part (`slot_ring.ts`). With `verifyOnly` nothing comes out but
  * that they are right.
  */
-import type { ChunkId } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId } from "../bytes/mod.ts";
 import type { ObjectCodec } from "./codec.ts";
 import { SLOT_RECORDS, STATE_OPEN, STATE_VERIFY, worstSize } from "./slots.ts";
 import { SlotRing, type WorkerSpawner } from "./slot_ring.ts";
@@ -12,8 +12,8 @@ import { SlotRing, type WorkerSpawner } from "./slot_ring.ts";
 export interface PlainReceiver {
   /** `plain` is valid until the answer is there; empty with `verifyOnly`. */
   receive(plain: Uint8Array): void | Promise<void>;
-  /** The object is damaged. What this throws ends the work. */
-  fail(error: unknown): void | Promise<void>;
+  /** The object `id` is damaged. What this throws ends the work. */
+  fail(error: unknown, id: ChunkId): void | Promise<void>;
 }
 
 export interface OpenPoolOptions {
@@ -28,7 +28,6 @@ const BATCH_BYTES = 1 << 20;
 
 interface Batch {
   receivers: PlainReceiver[];
-  ids: (ChunkId)[];
   used: number;
 }
 
@@ -43,7 +42,7 @@ export class OpenPool {
   }
 
   /**
-   * Opens `stored`, which may be reused when the answer is there, as the object `id`. `size` is what its plaintext should have
+   * Opens `stored` as the object `id`; both may be reused when the answer is there. `size` is what its plaintext should have
    * in bytes, as far as that is known: place is made for it. Receivers of earlier objects may be called meanwhile; what they
    * throw comes out here.
    */
@@ -52,8 +51,9 @@ export class OpenPool {
     if (room > SLOT_BYTES) return this.#pushLarge(id, stored, receiver);
     const wait = this.#ready(room);
     if (wait) {
+      const keptId = asChunkId(id.slice());
       const kept = stored.slice();
-      return wait.then(() => this.#place(id, kept, room, receiver));
+      return wait.then(() => this.#place(keptId, kept, room, receiver));
     }
     this.#place(id, stored, room, receiver);
   }
@@ -88,15 +88,15 @@ export class OpenPool {
     slot.id(i).set(id);
     slot.input(i).set(stored);
     batch.receivers.push(receiver);
-    batch.ids.push(id);
     // A place is never empty, so that a batch with something in it is never taken for an empty one.
     batch.used += Math.max(room, 8);
   }
 
   async #pushLarge(id: ChunkId, stored: Uint8Array, receiver: PlainReceiver): Promise<void> {
+    const keptId = asChunkId(id.slice());
     const kept = stored.slice();
     await this.drain();
-    await this.#openHere(id, kept, receiver);
+    await this.#openHere(keptId, kept, receiver);
   }
 
   #send(): void {
@@ -127,7 +127,7 @@ export class OpenPool {
     for (let i = from; i < batch.receivers.length; i++) {
       const receiver = batch.receivers[i]!;
       const wait = slot.result(i) < 0
-        ? this.#openHere(batch.ids[i]!, slot.input(i), receiver)
+        ? this.#openHere(asChunkId(slot.id(i).slice()), slot.input(i), receiver)
         : receiver.receive(this.#task === STATE_OPEN ? slot.output(i) : NOTHING);
       if (wait) return wait.then(() => this.#complete(batch, i + 1));
     }
@@ -139,7 +139,7 @@ export class OpenPool {
     try {
       plain = await this.codec.openView(id, stored);
     } catch (error) {
-      await receiver.fail(error);
+      await receiver.fail(error, id);
       return;
     }
     await receiver.receive(this.#task === STATE_OPEN ? plain : NOTHING);
@@ -147,4 +147,4 @@ export class OpenPool {
 }
 
 const NOTHING = new Uint8Array(0);
-const newBatch = (): Batch => ({ receivers: [], ids: [], used: 0 });
+const newBatch = (): Batch => ({ receivers: [], used: 0 });

@@ -7,7 +7,7 @@
  * still under way is not sealed again.
  */
 import { asChunkId, type ChunkId } from "../bytes/mod.ts";
-import type { Awaitable, ObjectCodec } from "./codec.ts";
+import { type Awaitable, type ObjectCodec, SEAL_HEAD } from "./codec.ts";
 import type { Compression } from "./compression_spec.ts";
 import { type Slot, SLOT_RECORDS, STATE_HASH, STATE_SEAL, worstSize } from "./slots.ts";
 import { SlotRing, type WorkerSpawner } from "./slot_ring.ts";
@@ -75,6 +75,7 @@ export class SealPool {
     this.#padded = options.compression.kind === "obfuscate";
     this.#ring = new SlotRing(codec, {
       capacity: worstSize(options.largestChunk ?? LARGEST_CHUNK),
+      head: SEAL_HEAD,
       compression: options.compression,
       spawner: options.spawner,
     });
@@ -96,7 +97,7 @@ export class SealPool {
   space(size: number): Uint8Array {
     const { used } = this.#batches.at(-1)!;
     this.#promised = size;
-    return this.#ring.slot(this.#ring.filling).bytes(used, size);
+    return this.#ring.slot(this.#ring.filling).bytes(used + SEAL_HEAD, size);
   }
 
   /** The first `size` bytes of {@link space} are a chunk, and `receiver` waits for it. */
@@ -272,7 +273,7 @@ export class SealPool {
       return;
     }
     const csize = slot.result(i);
-    const wait = this.#options.put(id, size, slot.output(i));
+    const wait = this.#options.put(id, size, slot.output(i, this.#codec.sealedAt));
     if (wait) return wait.then(() => receiver.receive({ id, size, csize, isNew: true }));
     receiver.receive({ id, size, csize, isNew: true });
   }

@@ -46,6 +46,8 @@ export interface WorkerSpawner {
 export interface SlotRingOptions {
   /** Bytes of data in one slot. */
   capacity: number;
+  /** Bytes before each object in its place; default 0. */
+  head?: number;
   /** How to seal; null for those who only open. */
   compression: Compression | null;
   /** Without it everything is done in the caller's thread. */
@@ -54,7 +56,7 @@ export interface SlotRingOptions {
 
 /** The owner looks this often whether a thread was lost, while all it waits for is in the hands of threads. */
 const PATIENCE_MS = 50;
-const MAX_SLOTS = 10;
+const MAX_SLOTS = 12;
 
 export class SlotRing {
   readonly #memory: SlotMemory;
@@ -69,8 +71,8 @@ export class SlotRing {
     const { spawner, capacity, compression } = options;
     const threads = spawner?.count ?? 0;
     // One is filled, one is in each thread's hands, the others wait for them.
-    const slots = threads === 0 ? 1 : Math.min(2 * threads + 2, MAX_SLOTS);
-    this.#memory = makeSlots(slots, capacity, threads > 0);
+    const slots = threads === 0 ? 1 : Math.min(2 * threads + 3, MAX_SLOTS);
+    this.#memory = makeSlots({ count: slots, capacity, head: options.head ?? 0, shared: threads > 0 });
     this.#work = new SlotWork(this.#memory, codec, compression);
   }
 
@@ -106,7 +108,7 @@ export class SlotRing {
   done(batch: number): boolean {
     const state = Atomics.load(this.#memory.control, this.#stateAt(batch));
     if (state === STATE_FAILED) {
-      const message = new TextDecoder().decode(this.slot(batch).input(0).slice());
+      const message = new TextDecoder().decode(this.slot(batch).output(0).slice());
       throw new Error(`A worker failed: ${message}`);
     }
     return state === STATE_DONE;

@@ -80,7 +80,8 @@ export class SlotWork {
     // What went wrong, for the owner, in place of the first object.
     const message = new TextEncoder().encode(String(error).slice(0, 500));
     slot.place(0, 0, message.length, message.length);
-    slot.input(0).set(message);
+    slot.setResult(0, message.length);
+    slot.output(0).set(message);
     return this.#finish(number, STATE_FAILED);
   }
 
@@ -116,9 +117,9 @@ export class SlotWork {
 
   #seal(slot: Slot, i: number): void | Promise<void> {
     const counters = { iv: slot.iv(i), blocks: slot.blocks(i) };
-    const stored = this.codec.sealWith(counters, slot.input(i), this.compression!, slot.room(i));
-    if (stored instanceof Promise) return stored.then((bytes) => slot.setResult(i, bytes.length));
-    slot.setResult(i, stored.length);
+    const length = this.codec.sealWith(counters, slot.room(i), slot.size(i), this.compression!);
+    if (length instanceof Promise) return length.then((length) => slot.setResult(i, length));
+    slot.setResult(i, length);
   }
 
   #open(slot: Slot, i: number, keep: boolean): void | Promise<void> {

@@ -2,7 +2,7 @@
  * Memory in which batches of objects lie while threads work on them, shared by the owner (who reads, decides and writes)
  * and its worker threads. One slot holds one batch:
  *
- *     | count | record 0 | record 1 | … | record 127 |  place of object 0  |  place of object 1  | …
+ *     | count, head | record 0 | record 1 | … | record 127 |  place of object 0  |  place of object 1  | …
  *
  * A record is sixteen words of 32 bits; an object is sealed or opened where it lies, so its place is as long as the longer
  * form. Control words and the state of each slot lie in memory of their own. All words are of the machine's own byte order:
@@ -71,7 +71,7 @@ export class Slot {
   readonly #bytes: Uint8Array;
 
   constructor(readonly buffer: ArrayBufferLike) {
-    this.#header = new Int32Array(buffer, 0, 1);
+    this.#header = new Int32Array(buffer, 0, 2);
     this.#words = new Int32Array(buffer, HEADER_BYTES, SLOT_RECORDS * RECORD_WORDS);
     this.#bytes = new Uint8Array(buffer);
   }
@@ -85,12 +85,17 @@ export class Slot {
     this.#header[0] = count;
   }
 
+  /** Bytes before each object in its place. */
+  get head(): number {
+    return this.#header[1]!;
+  }
+
   /** Bytes that lie behind the records. */
   get capacity(): number {
     return this.#bytes.length - DATA_AT;
   }
 
-  /** Gives record `i` the place of `room` bytes from `at`, of which `size` are used. */
+  /** Gives record `i` the place of `room` bytes from `at`; the object itself has `size`, behind {@link head}. */
   place(i: number, at: number, room: number, size: number): void {
     const word = i * RECORD_WORDS;
     this.#words[word + AT] = at;
@@ -111,7 +116,7 @@ export class Slot {
 
   /** The object as it was put in. */
   input(i: number): Uint8Array {
-    return this.bytes(this.#words[i * RECORD_WORDS + AT]!, this.#words[i * RECORD_WORDS + SIZE]!);
+    return this.bytes(this.#words[i * RECORD_WORDS + AT]! + this.head, this.#words[i * RECORD_WORDS + SIZE]!);
   }
 
   /** Its whole place. */
@@ -119,9 +124,9 @@ export class Slot {
     return this.bytes(this.#words[i * RECORD_WORDS + AT]!, this.#words[i * RECORD_WORDS + ROOM]!);
   }
 
-  /** The object after the work: its result's length is {@link result}. */
-  output(i: number): Uint8Array {
-    return this.bytes(this.#words[i * RECORD_WORDS + AT]!, this.#words[i * RECORD_WORDS + RESULT]!);
+  /** The object after the work: {@link result} bytes of its place, from its byte `from` on. */
+  output(i: number, from = 0): Uint8Array {
+    return this.bytes(this.#words[i * RECORD_WORDS + AT]! + from, this.#words[i * RECORD_WORDS + RESULT]!);
   }
 
   result(i: number): number {
@@ -176,14 +181,26 @@ export class Slot {
   }
 }
 
-/** `count` slots of `capacity` bytes each; `shared` with other threads, or this thread's own. */
-export function makeSlots(count: number, capacity: number, shared: boolean): SlotMemory {
+export interface SlotOptions {
+  count: number;
+  /** Bytes of data in each. */
+  capacity: number;
+  /** Bytes before each object in its place; default 0. */
+  head?: number;
+  /** With other threads; else it is this thread's own. */
+  shared: boolean;
+}
+
+export function makeSlots(options: SlotOptions): SlotMemory {
+  const { count, capacity, head = 0, shared } = options;
   const make = (bytes: number): ArrayBufferLike =>
     shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
-  return openSlots({
+  const memory = openSlots({
     control: make((CONTROL_STATES + count) * 4),
     slots: Array.from({ length: count }, () => make(DATA_AT + capacity)),
   });
+  for (const { buffer } of memory.slots) new Int32Array(buffer)[1] = head;
+  return memory;
 }
 
 /** The same memory in another thread. */

@@ -12,7 +12,15 @@ import type { Stat } from "./files.ts";
 export const UF_NODUMP = 0x1;
 export const UF_IMMUTABLE = 0x2;
 export const UF_APPEND = 0x4;
+export const UF_OPAQUE = 0x8;
+export const UF_NOUNLINK = 0x10;
 export const UF_COMPRESSED = 0x20;
+export const UF_HIDDEN = 0x8000;
+// Of the superuser.
+export const SF_ARCHIVED = 0x10000;
+export const SF_IMMUTABLE = 0x20000;
+export const SF_APPEND = 0x40000;
+export const SF_NOUNLINK = 0x100000;
 
 /**
  * A path, a name in an open folder, or an open descriptor. Of the first two a symbolic link in the last place is meant
@@ -68,28 +76,38 @@ export interface ReadAttributes {
 
 /** Failures are OsErrors. A file system that has no such thing counts as one where nothing is set. */
 export interface Attributes {
+  /** Whether links, devices and their like have flags too, not files and folders alone. */
+  readonly flagsOnAll: boolean;
   /**
    * Extended attributes and ACLs for the price of one listing where there are none, which answers null. `stat` is that of
    * the target.
    */
   read(target: AttributeTarget, stat: Stat, options: ReadOptions): ReadAttributes | null;
+  /** True where there surely are none of both; false also where this cannot be told quickly. */
+  isBare(target: AttributeTarget): boolean;
   xattrs(target: AttributeTarget): Map<string, Uint8Array>;
-  /** ENOTSUP where the file system has none. */
+  /** ENOTSUP where the file system has none. A name that means nothing on this system may be left out without a word. */
   setXattr(target: AttributeTarget, name: string, value: Uint8Array): void;
   /** Empty where the ACL says no more than the mode. */
   acl(target: AttributeTarget, stat: Stat, options: AclOptions): Acls;
   /** What is absent or empty stays as it is. EINVAL for text that is no ACL. */
   setAcl(target: AttributeTarget, acl: Acls, options: AclOptions): void;
-  /** UF_… bits, 0 for what is neither file nor folder or cannot be opened. */
+  /** UF_… and SF_… bits; 0 for what has none or cannot be opened. */
   flags(target: AttributeTarget, stat: Stat): number;
-  /** Sets and takes away what UF_… names. Does nothing where the file system has no flags. */
+  /** Sets and takes away what borg restores on this system. Does nothing where the file system has no flags. */
   setFlags(target: AttributeTarget, flags: number): void;
 }
 
 /** Finds nothing and keeps nothing, but for the flags that stat tells of. */
 export class NoAttributes implements Attributes {
+  readonly flagsOnAll: boolean = false;
+
   read(_target: AttributeTarget, _stat: Stat, _options: ReadOptions): ReadAttributes | null {
     return null;
+  }
+
+  isBare(): boolean {
+    return false;
   }
 
   xattrs(): Map<string, Uint8Array> {

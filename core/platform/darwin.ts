@@ -45,7 +45,7 @@ export const DARWIN_FLAGS: UnixFlags = {
 };
 
 const PATH_MAX = 1024;
-const STAT_SIZE = 144;
+export const DARWIN_STAT_SIZE = 144;
 const STATFS_SIZE = 2168;
 /** fcntl: write back and have the drive empty its own cache; fsync alone does not. */
 const F_FULLFSYNC = 51;
@@ -149,7 +149,7 @@ function darwinSystem(deno: typeof Deno): UnixSystem {
     c,
     flags: DARWIN_FLAGS,
     pathMax: PATH_MAX,
-    statSize: STAT_SIZE,
+    statSize: DARWIN_STAT_SIZE,
     errno,
     errnoSymbol: (number) => errnoSymbol(number, "darwin"),
     openat,

@@ -35,7 +35,7 @@ export const FREEBSD_FLAGS: UnixFlags = {
 };
 
 const PATH_MAX = 1024;
-const STAT_SIZE = 224;
+export const FREEBSD_STAT_SIZE = 224;
 const STATVFS_SIZE = 88;
 const LIST_SIZE = 128 * 1024;
 const POSIX_FADV_DONTNEED = 4;
@@ -94,7 +94,7 @@ function freebsdSystem(deno: typeof Deno): UnixSystem {
     c,
     flags: FREEBSD_FLAGS,
     pathMax: PATH_MAX,
-    statSize: STAT_SIZE,
+    statSize: FREEBSD_STAT_SIZE,
     errno,
     errnoSymbol: (number) => errnoSymbol(number, "freebsd"),
     openat: (dir, path, flags, mode) => c.openat(dir, path, flags, mode),

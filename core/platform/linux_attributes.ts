@@ -11,6 +11,7 @@ import {
   openAttributeCalls,
   SYS_listxattrat,
 } from "./_attribute_calls.ts";
+import { compareBytes } from "./_compare_bytes.ts";
 import { EINTR, EPERM, errnoSymbol, osError } from "./_errno.ts";
 import {
   flagsFromBsd,
@@ -55,6 +56,7 @@ const ACL_PREFIX = "system.posix_acl_";
 const OPEN_FOLDERS = "/proc/self/fd";
 
 export class LinuxAttributes implements Attributes {
+  readonly flagsOnAll = false;
   readonly #calls: AttributeCalls;
   readonly #c: AttributeCalls["c"];
   readonly #path = new PathBuffer();
@@ -81,7 +83,7 @@ export class LinuxAttributes implements Attributes {
     const { xattrs = true, acls } = options;
     if (!xattrs && acls === undefined) return null;
     // The usual answer, by the quickest way.
-    if (typeof target === "object" && this.#listsAt && this.#isBare(target)) return null;
+    if (typeof target === "object" && this.#listsAt && this.#isBareAt(target)) return null;
     const folder = this.#enter(target);
     try {
       const names = this.#names(target);
@@ -217,8 +219,13 @@ export class LinuxAttributes implements Attributes {
     return fd;
   }
 
+  isBare(target: AttributeTarget): boolean {
+    if (typeof target === "object") return this.#listsAt && this.#isBareAt(target);
+    return typeof target === "number" && this.#c.flistxattr(target, this.#buffer, LARGEST_64) === 0;
+  }
+
   /** True where there surely is nothing; false also where this is not the way to know. */
-  #isBare({ dir, name }: AttributePlace): boolean {
+  #isBareAt({ dir, name }: AttributePlace): boolean {
     if (!this.#path.set(name)) return false;
     const bytes = this.#path.bytes;
     const length = this.#c.listxattrat(
@@ -379,10 +386,4 @@ const NOTHING = new Uint8Array(1);
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
   return encodeText(`${text}\0`) as Uint8Array<ArrayBuffer>;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }

@@ -26,10 +26,14 @@ export {
   type PosixAcl,
   type ReadAttributes,
   type ReadOptions,
+  SF_APPEND,
+  SF_IMMUTABLE,
+  SF_NOUNLINK,
   UF_APPEND,
   UF_COMPRESSED,
   UF_IMMUTABLE,
   UF_NODUMP,
+  UF_NOUNLINK,
 } from "./attributes.ts";
 export { openAttributes } from "./open_attributes.ts";
 export { DarwinAttributes } from "./darwin_attributes.ts";

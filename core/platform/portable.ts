@@ -9,7 +9,8 @@
  */
 import { Buffer } from "node:buffer";
 import { spawnSync } from "node:child_process";
-import * as fs from "node:fs";
+// The default export: older Denos forget some functions among the others.
+import fs from "node:fs";
 import { osError } from "./_errno.ts";
 import { makeFolders, readWhole, type WriteFileOptions, writeWhole } from "./_whole_file.ts";
 import { decodeText, encodeText } from "../bytes/mod.ts";
@@ -43,6 +44,8 @@ function isOldDeno(version: string | undefined): boolean {
 
 function toOsError(error: unknown, syscall: string, path: string): unknown {
   if (error instanceof OsError) return error;
+  // What older Denos say of a descriptor that is not open.
+  if ((error as { name?: unknown } | null)?.name === "BadResource") return osError("EBADF", syscall, path);
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code !== "string") return error;
   // A zero character in the path is all that node refuses by itself here.

@@ -2,11 +2,17 @@
  * A store in memory with the whole contract and no file: for tests of the rooms above, and the reference that the
  * contract suite holds the log against.
  */
-import { asChunkId, type ChunkId, encodeHex, ID_LENGTH } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId, decodeHex, encodeHex, ID_LENGTH } from "../bytes/mod.ts";
 import { AppError, IntegrityError, RepositoryError } from "../errors.ts";
 import { sizeText } from "./config.ts";
 import { ID_HEADER_BYTES } from "./segment_format.ts";
-import { type CompactResult, MAX_DATA_SIZE, type StoreCheckResult, type StoreDeleter } from "./store.ts";
+import {
+  type CompactResult,
+  MAX_DATA_SIZE,
+  type StoreCheckResult,
+  type StoreDeleter,
+  type StoredObject,
+} from "./store.ts";
 
 export interface MemStoreOptions {
   id?: Uint8Array;
@@ -36,6 +42,12 @@ export class MemStore implements StoreDeleter {
 
   async *getMany(ids: Iterable<ChunkId>): AsyncGenerator<Uint8Array> {
     for (const id of ids) yield await Promise.resolve(this.get(id));
+  }
+
+  async *scan(): AsyncGenerator<StoredObject> {
+    for (const [hex, data] of this.#current) {
+      yield await Promise.resolve({ id: asChunkId(decodeHex(hex)!), data });
+    }
   }
 
   storedSize(id: ChunkId): number {

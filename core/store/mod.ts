@@ -5,6 +5,7 @@ export {
   MAX_DATA_SIZE,
   type StoreCheckResult,
   type StoreDeleter,
+  type StoredObject,
   type StoreReader,
   type StoreWriter,
 } from "./store.ts";

@@ -5,8 +5,16 @@
  *
  * The first call that needs the index answers with a promise (it may have to replay segments), the later ones at once.
  */
-import { asChunkId, type ChunkId, decodeText, encodeHex, encodeText, ID_LENGTH } from "../bytes/mod.ts";
-import { LockError, OsError, RepositoryError } from "../errors.ts";
+import {
+  asChunkId,
+  type ChunkId,
+  decodeText,
+  encodeHex,
+  encodeText,
+  ID_LENGTH,
+  MANIFEST_ID,
+} from "../bytes/mod.ts";
+import { IntegrityError, LockError, OsError, RepositoryError } from "../errors.ts";
 import { log as emit } from "../report.ts";
 import { StoreCheck } from "./check_store.ts";
 import { logOrder } from "./_log_order.ts";
@@ -21,11 +29,11 @@ import type { Lock } from "./lock.ts";
 import { appendOnlyRefusal, nonceMoved } from "./mem_store.ts";
 import { readNonce, writeNonce } from "./nonce_file.ts";
 import { SegmentDir } from "./segment_dir.ts";
-import { HEADER_BYTES, ID_HEADER_BYTES } from "./segment_format.ts";
+import { HEADER_BYTES, ID_HEADER_BYTES, TAG_PUT } from "./segment_format.ts";
 import { SegmentReader } from "./segment_read.ts";
 import { SegmentWriter } from "./segment_write.ts";
 import { completeState, type Log, type OpenState, openState, type RepositoryState } from "./state.ts";
-import type { Awaitable, CompactResult, StoreCheckResult, StoreDeleter } from "./store.ts";
+import type { Awaitable, CompactResult, StoreCheckResult, StoreDeleter, StoredObject } from "./store.ts";
 import { Transaction } from "./transaction.ts";
 
 /** How long a reader of many objects keeps signals waiting. */
@@ -103,6 +111,32 @@ export class SegmentStore implements StoreDeleter {
         breath = this.#env.nowMs();
       }
       yield await this.#get(id, true);
+    }
+  }
+
+  async *scan(): AsyncGenerator<StoredObject> {
+    await this.#ready();
+    const { dir, reader, writer } = this.#log;
+    const found: { id: ChunkId; data: Uint8Array } = { id: MANIFEST_ID, data: new Uint8Array(0) };
+    let breath = this.#env.nowMs();
+    for (const segment of dir.ascending()) {
+      writer.flushFor(segment, Number.MAX_SAFE_INTEGER);
+      try {
+        for (const { tag, id, offset, data } of reader.entries(segment, { verify: true })) {
+          if (tag !== TAG_PUT || !this.#state!.index.isAt(id, segment, offset)) continue;
+          found.id = asChunkId(id);
+          found.data = data;
+          if (this.#env.nowMs() - breath > BREATH_MS) {
+            await this.#env.sleep(0);
+            breath = this.#env.nowMs();
+          }
+          yield found;
+        }
+      } catch (error) {
+        // What lies behind cannot be found without the index.
+        const damaged = error instanceof IntegrityError || (error instanceof OsError && error.code === "EIO");
+        if (!damaged) throw error;
+      }
     }
   }
 

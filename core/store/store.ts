@@ -15,6 +15,12 @@ export type Awaitable<T> = T | Promise<T>;
 /** Largest `data` of a put: 20 MiB less the 41 bytes of an entry's header (borg constants, MAX_DATA_SIZE). */
 export const MAX_DATA_SIZE = 20_971_479;
 
+/** One object of a {@link StoreReader.scan}: the same record each time, its views valid until the next is asked for. */
+export interface StoredObject {
+  readonly id: ChunkId;
+  readonly data: Uint8Array;
+}
+
 export interface StoreReader {
   /** The repository's own 32-byte id. */
   readonly id: Uint8Array;
@@ -32,6 +38,12 @@ export interface StoreReader {
    * whoever keeps it copies it.
    */
   getMany(ids: Iterable<ChunkId>): AsyncIterable<Uint8Array>;
+  /**
+   * Objects in the order in which they lie on the medium, each at most once: the quick way for those who want all. Damaged
+   * ones, and what lies behind them, may be left out without a word: whoever misses an object asks for it by {@link get}.
+   * Absent where there is no such order. The store must not change meanwhile.
+   */
+  scan?(): AsyncIterable<StoredObject>;
   /**
    * Stored size in bytes (what `get` would return the length of) without reading the data, or -1 if there is no such
    * object. This is how `create` learns that a chunk exists and what it cost.

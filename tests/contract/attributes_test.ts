@@ -15,10 +15,12 @@ import {
   UF_NODUMP,
   Users,
 } from "../../core/platform/mod.ts";
-import { attributesTest, tool, unlock } from "../fixtures/attributes.ts";
+import { attributesTest, tool, unlock, whyNoAttributes } from "../fixtures/attributes.ts";
 import { openBelow } from "../fixtures/open_files.ts";
 
 const files = openFiles();
+/** Loads the C library before the tests, each of which is to leave nothing behind. */
+if (whyNoAttributes === null) openAttributes();
 const users = new Users(files);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const byName = { names: users };

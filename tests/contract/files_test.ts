@@ -74,10 +74,10 @@ Deno.test({
     try {
       const entry = new URL("files_node.ts", import.meta.url).pathname;
       const script = `${folder}/contract.mjs`;
-      const bundle = spawnSync(Deno.execPath(), ["bundle", "-q", "--platform=deno", "-o", script, entry], {
-        encoding: "utf8",
-      });
-      assert.equal(bundle.status, 0, bundle.stderr);
+      // Not by spawnSync, which in older Denos takes "bundle" for a program to be run.
+      const args = ["bundle", "-q", "--platform=deno", "-o", script, entry];
+      const bundle = new Deno.Command(Deno.execPath(), { args }).outputSync();
+      assert.equal(bundle.code, 0, new TextDecoder().decode(bundle.stderr));
       const run = spawnSync("node", [script], { encoding: "utf8" });
       assert.equal(run.status, 0, `${run.stdout}${run.stderr}`);
       assert.match(run.stdout, /^passed \d+\n$/);

@@ -3,7 +3,7 @@
  * empty store, and a way to open the same store again.
  */
 import assert from "node:assert/strict";
-import { asChunkId, type ChunkId, concatBytes, MANIFEST_ID } from "../../core/bytes/mod.ts";
+import { asChunkId, type ChunkId, concatBytes, hexOfId, MANIFEST_ID } from "../../core/bytes/mod.ts";
 import { AppError } from "../../core/errors.ts";
 import { MAX_DATA_SIZE, type StoreDeleter } from "../../core/store/mod.ts";
 import { dataOf, idOf } from "../fixtures/store_env.ts";
@@ -58,6 +58,36 @@ export function storeContract({ name, make }: StoreMaker): void {
         assert.deepEqual(await again.get(idOf(n)), dataOf(n, length));
         assert.equal(await again.storedSize(idOf(n)), length);
       }
+    },
+  );
+
+  contract(
+    "scan() gives every object once, as it is now, in the transaction too",
+    async ({ store, reopen }) => {
+      const scanned = async (from: StoreDeleter): Promise<Map<string, Uint8Array>> => {
+        const found = new Map<string, Uint8Array>();
+        for await (const { id, data } of from.scan!()) {
+          assert.ok(!found.has(hexOfId(id)), "an object came twice");
+          found.set(hexOfId(id), data.slice());
+        }
+        return found;
+      };
+      const expected = new Map<string, Uint8Array>();
+      const put = async (n: number, data: Uint8Array): Promise<void> => {
+        await store.put(idOf(n), data);
+        expected.set(hexOfId(idOf(n)), data);
+      };
+      assert.equal((await scanned(store)).size, 0);
+      for (let n = 0; n < 50; n++) await put(n, dataOf(n, n * n));
+      await store.commit();
+      await put(7, dataOf(70, 3_000_000));
+      await store.delete(idOf(8));
+      expected.delete(hexOfId(idOf(8)));
+      await put(100, new Uint8Array(0));
+      assert.deepEqual(await scanned(store), expected);
+      await store.commit();
+      await store.put(idOf(200), dataOf(200, 10));
+      assert.deepEqual(await scanned(await reopen()), expected);
     },
   );
 

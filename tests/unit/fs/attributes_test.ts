@@ -21,10 +21,14 @@ import {
   S_IFIFO,
   S_IFLNK,
   S_IFREG,
+  SF_APPEND,
+  SF_IMMUTABLE,
+  SF_NOUNLINK,
   type Stat,
   UF_APPEND,
   UF_IMMUTABLE,
   UF_NODUMP,
+  UF_NOUNLINK,
   Users,
 } from "../../../core/platform/mod.ts";
 import { OsError } from "../../../core/errors.ts";
@@ -35,6 +39,11 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Attributes from memory; `fail` gives the symbol of the error for a call, as "setXattr user.a". */
 class FakeAttributes implements Attributes {
+  flagsOnAll = false;
+  isBare(): boolean {
+    return false;
+  }
+
   readonly calls: string[] = [];
   found: ReadAttributes | null = null;
   foundFlags = 0;
@@ -225,6 +234,36 @@ Deno.test(
     assert.deepEqual(attributes.calls, []);
     to.finish();
     assert.deepEqual(attributes.calls, SET_ALL);
+  }),
+);
+
+Deno.test(
+  "Restorer flags links and their like where they have flags, those that lock when all is done",
+  restoring((to, attributes, folder) => {
+    attributes.flagsOnAll = true;
+    const targets: AttributeTarget[] = [];
+    attributes.onCall = (target) => targets.push(target);
+    const locked = { bsdflags: SF_IMMUTABLE | UF_NODUMP };
+    to.symlink(item("link", S_IFLNK | 0o777, { ...locked, source: "nowhere" }));
+    to.special(item("fifo", S_IFIFO | 0o600, { bsdflags: UF_NOUNLINK }));
+    to.special(item("replaced", S_IFIFO | 0o600, locked));
+    assert.deepEqual(attributes.calls, ["setFlags 1", "setFlags 1"]);
+    files.unlink(`${folder}/replaced`);
+    files.symlink("link", `${folder}/replaced`);
+    to.finish();
+    assert.deepEqual(attributes.calls.slice(2), [`setFlags ${SF_IMMUTABLE | UF_NODUMP}`, "setFlags 16"]);
+    assert.deepEqual(targets, ["link", "replaced", "link", "fifo"].map((name) => `${folder}/${name}`));
+  }),
+);
+
+Deno.test(
+  "Restorer keeps flags that would lock a file until all is done, the superuser's among them",
+  restoring((to, attributes) => {
+    const locking = [UF_NOUNLINK, SF_IMMUTABLE, SF_APPEND, SF_NOUNLINK];
+    for (const [n, flag] of locking.entries()) restoreFile(to, `file${n}`, { bsdflags: flag });
+    assert.deepEqual(attributes.calls, []);
+    to.finish();
+    assert.deepEqual(attributes.calls, locking.map((flag) => `setFlags ${flag}`));
   }),
 );
 

@@ -197,6 +197,34 @@ Deno.test(
 );
 
 Deno.test(
+  "Restorer is not led astray by odd spellings and by neighbours of what it replaced",
+  inFolder((folder) => {
+    const dest = `${folder}/dest`;
+    const to = restorer(folder);
+    // "x/." is x itself: what lies in x is none of its neighbours.
+    to.directory(item("x/.", S_IFDIR | 0o755));
+    restoreFile(to, "x/one", "1");
+    restoreFile(to, "./x//two", "2");
+    restoreFile(to, "x/./three", "3");
+    restoreFile(to, "x/four", "4");
+    assertRefused(() => to.openFile(item("x/..", S_IFREG)), "BackupPathTraversalError");
+    restoreFile(to, "top", "t");
+    // A neighbour that takes a folder's place.
+    to.directory(item("y", S_IFDIR | 0o755));
+    to.symlink(item("y", S_IFLNK, { source: "../outside" }));
+    restoreFile(to, "z", "z");
+    assertRefused(() => to.openFile(item("y/file", S_IFREG)), "BackupSymlinkParentError");
+    assertRefused(() => to.openFile(item("y/new", S_IFREG)), "BackupSymlinkParentError");
+    restoreFile(to, "made/on/the way", "m");
+    restoreFile(to, "made/on/too", "n");
+    to.finish();
+    assert.deepEqual(files.readDir(dest).sort(), ["made", "top", "x", "y", "z"]);
+    assert.deepEqual(files.readDir(`${dest}/x`).sort(), ["four", "one", "three", "two"]);
+    assert.deepEqual(files.readDir(`${dest}/made/on`).sort(), ["the way", "too"]);
+  }),
+);
+
+Deno.test(
   "Restorer neither follows nor changes a link that was there before",
   inFolder((folder) => {
     files.symlink("../outside", `${folder}/dest/dir`);
@@ -326,6 +354,35 @@ Deno.test(
     assert.equal(files.stat(`${folder}/dest/a`).mtimeNs, MTIME);
   }),
 );
+
+Deno.test({
+  name: "Restorer gives files the archived group where a folder gives them its own, as root",
+  ignore: !isRoot,
+  fn: inFolder((folder) => {
+    const dest = `${folder}/dest`;
+    files.mkdir(`${dest}/common`);
+    files.lchown(`${dest}/common`, 0, 4321);
+    files.chmod(`${dest}/common`, 0o2770);
+    const to = restorer(folder);
+    const group = (path: string) => files.lstat(`${dest}/${path}`).gid;
+    const one = (path: string, gid: number): void => {
+      const file = item(path, S_IFREG | 0o644, { uid: 0, gid });
+      to.openFile(file).close();
+      to.restoreMeta(file);
+      assert.equal(group(path), gid, path);
+    };
+    one("first", 0);
+    for (const name of ["a", "b", "c"]) one(`common/${name}`, 0);
+    one("common/d", 4321);
+    one("last", 0);
+    one("common/e", 0);
+    // What is there already may be anybody's.
+    files.writeFile(`${dest}/common/a`, bytes("x"));
+    files.lchown(`${dest}/common/a`, 77, 78);
+    one("common/a", 0);
+    to.finish();
+  }),
+});
 
 Deno.test({
   name: "Restorer restores owners by name, else by number, and devices, as root",

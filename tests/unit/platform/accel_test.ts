@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { borrowAccel } from "../../../core/platform/accel.ts";
 import { seededBytes } from "../../fixtures/deterministic.ts";
 
+/** Loads libraries before the tests, each of which is to leave nothing behind. */
+borrowAccel();
+
 Deno.test("borrowAccel() gives nothing when it is switched off", () => {
   assert.equal(borrowAccel({ enabled: false }), null);
 });

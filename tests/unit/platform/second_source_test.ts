@@ -12,7 +12,13 @@ import { decodeStatx, deviceNumber, STATX_MASK, STATX_SIZE } from "../../../core
 import type { UnixFlags } from "../../../core/platform/_unix_system.ts";
 import { DARWIN_FLAGS, darwinFreeSpace, decodeDarwinStat } from "../../../core/platform/darwin.ts";
 import { decodeFreebsdStat, FREEBSD_FLAGS, freebsdFreeSpace } from "../../../core/platform/freebsd.ts";
-import { PC_ACL_EXTENDED, PC_ACL_NFS4 } from "../../../core/platform/freebsd_attributes.ts";
+import { XATTR_NOFOLLOW } from "../../../core/platform/darwin_attributes.ts";
+import {
+  EXTATTR_NAMESPACE_USER,
+  PC_ACL_EXTENDED,
+  PC_ACL_NFS4,
+} from "../../../core/platform/freebsd_attributes.ts";
+import * as attributes from "../../../core/platform/attributes.ts";
 import type { Stat } from "../../../core/platform/files.ts";
 
 /** A struct's members in their order, "name type" or "name type count"; a timespec is two 64-bit numbers. */
@@ -274,4 +280,24 @@ Deno.test("flags are those that Go and Rust found", () => {
 
 Deno.test("what pathconf is asked on FreeBSD has Rust's numbers", () => {
   assert.deepEqual([PC_ACL_EXTENDED, PC_ACL_NFS4], [59, 64]);
+});
+
+Deno.test("numbers of extended attributes are Rust's, those of file flags Rust's and Python's", () => {
+  assert.deepEqual([XATTR_NOFOLLOW, EXTATTR_NAMESPACE_USER], [0x1, 1]);
+  // Python's module stat has one table for both systems; Rust has most of FreeBSD's.
+  const flags = {
+    UF_NODUMP: 0x1,
+    UF_IMMUTABLE: 0x2,
+    UF_APPEND: 0x4,
+    UF_OPAQUE: 0x8,
+    UF_NOUNLINK: 0x10,
+    UF_COMPRESSED: 0x20,
+    UF_HIDDEN: 0x8000,
+    SF_ARCHIVED: 0x10000,
+    SF_IMMUTABLE: 0x20000,
+    SF_APPEND: 0x40000,
+    SF_NOUNLINK: 0x100000,
+  };
+  const ours = Object.entries(attributes).filter(([name]) => /^[US]F_/.test(name));
+  assert.deepEqual(Object.fromEntries(ours), flags);
 });
