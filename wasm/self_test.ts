@@ -134,6 +134,33 @@ function testHashIndex(): void {
   expect("hash_index", "iteration", seen === 800 && index.size === 800);
   index.dispose();
   copy.dispose();
+  testCounting();
+}
+
+/** What tells which chunks a deletion may take. */
+function testCounting(): void {
+  const id = new Uint8Array(32);
+  const counts = (from: number, to: number): HashIndex => {
+    const index = HashIndex.create({ valueWords: 3 });
+    for (let i = from; i < to; i++) {
+      id[0] = i;
+      index.set(id, 1 + i % 3, i, 2 * i);
+    }
+    return index;
+  };
+  const countOf = (index: HashIndex, i: number): number => {
+    id[0] = i;
+    const slot = index.find(id);
+    return slot < 0 ? 0 : index.value(slot, 0);
+  };
+  const [sum, other] = [counts(0, 60), counts(40, 100)];
+  const absent = [...sum.absentOf(other)].reduce((bytes, part) => bytes + part.length, 0);
+  expect("hash_index", "absence", absent === 40 * 44);
+  sum.merge(other, 5);
+  expect("hash_index", "merge", sum.size === 100 && countOf(sum, 41) === 5 && countOf(sum, 42) === 2);
+  expect("hash_index", "subtract", sum.subtract(counts(60, 100), 5) && sum.size === 60);
+  expect("hash_index", "refusal", !sum.subtract(counts(60, 61), 5));
+  for (const index of [sum, other]) index.dispose();
 }
 
 function testLz4(): void {
