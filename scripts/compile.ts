@@ -21,6 +21,8 @@ const PERMISSIONS = [
   "--allow-run",
   "--allow-ffi",
   "--no-prompt",
+  // A larger nursery only keeps dead items longer: a fifth of the memory of a first backup, and no time.
+  "--v8-flags=--max-semi-space-size=4",
 ];
 /** Nothing outside the bundle is looked for or kept: no configuration, no lock file, no code cache of other folders. */
 const RUN_OPTIONS = ["--quiet", "--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-code-cache"];

@@ -83,7 +83,8 @@ const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
  */
 export function bundledAlcove(): { command: string[]; folder: string } {
   const { folder, main } = bundle(MAIN);
-  return { command: [Deno.execPath(), "run", "-A", "--no-prompt", join(folder, main)], folder };
+  const options = ["-A", "--no-prompt", "--v8-flags=--max-semi-space-size=4"];
+  return { command: [Deno.execPath(), "run", ...options, join(folder, main)], folder };
 }
 
 /** `alcove`: how to start it. */
