@@ -34,6 +34,9 @@ const OPEN = 16;
 /** About a hundred entries. */
 const AHEAD_UNITS = 2048;
 
+/** Folders that each side keeps open: together no more than a walk alone does. */
+const MAX_OPEN = 15;
+
 /** What goes to the thread, once for each root. */
 export interface ToWalkWorker {
   plan: WalkPlan;
@@ -64,6 +67,7 @@ function record(message: ToWalkWorker, ring: RingWriter, files: Files, attribute
     ring.write(kind, 0, JSON.stringify([path, code, syscall, at, message.slice(0, -at.length - 2)]), null);
   const walker = new Walker({
     ...walkOptions(message.plan, files, attributes),
+    maxOpenFolders: MAX_OPEN,
     onError: failed(FAILED),
     onRootError: failed(ROOT_FAILED),
     onExcluded: (path) => ring.write(EXCLUDED, 0, path, null),
@@ -159,7 +163,7 @@ export class AheadWalker {
     const ring = makeRing();
     this.#ring = new RingReader(ring);
     this.#files = files;
-    this.#folders = new OpenFolders(files, files.at!);
+    this.#folders = new OpenFolders(files, files.at!, MAX_OPEN);
     worker.postMessage({ plan, ring, attributes });
   }
 
@@ -205,7 +209,12 @@ export class AheadWalker {
 
   /** Descriptor of the folder that the last entry is in, or is; null where that is a root file. */
   openFolder(): number | null {
-    return this.#folders.current();
+    try {
+      return this.#folders.current();
+    } catch (error) {
+      if (!(error instanceof OsError && error.code === "EMFILE" && this.#folders.economise())) throw error;
+      return this.#folders.current();
+    }
   }
 
   lstat(path: string, at: WalkPlace | undefined): Stat {

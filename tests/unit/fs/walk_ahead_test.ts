@@ -31,6 +31,7 @@ import {
   openFiles,
   type Stat,
 } from "../../../core/platform/mod.ts";
+import { OsError } from "../../../core/errors.ts";
 import { openBelow } from "../../fixtures/open_files.ts";
 
 const files = openFiles();
@@ -288,6 +289,56 @@ Deno.test("a walk ahead goes as deep as a walk, where paths are longer than a re
     assert.equal(walked.length, 562);
     assert.equal(walked.at(-1), `${folder.path}/${`${name}/`.repeat(560)}deepest`);
   });
+});
+
+Deno.test("a walk ahead and its user together keep no more folders open than a walk alone", async () => {
+  using folder = new Folder();
+  folder.make(`${"d/".repeat(80)}file`);
+  for (let depth = 1; depth < 80; depth++) folder.make(`${"d/".repeat(depth)}file`);
+  await withWorker((worker) => {
+    const walker = new AheadWalker(worker, { files, plan: planOf(folder.path), attributes: false });
+    let most = 0;
+    for (let entry = walker.next(); entry !== null; entry = walker.next()) {
+      reached(entry);
+      most = Math.max(most, openBelow(folder.path));
+    }
+    assert.ok(most > 2 && most <= 33, `${most} open`);
+  });
+});
+
+Deno.test("a walk ahead says that too many files are open, and closes folders before it gives up", () => {
+  using folder = new Folder();
+  folder.make("a/b/c/d/e/file", "a/b/c/d/file", "a/b/c/file", "a/b/file", "a/file");
+  for (const allowed of [2, 0]) {
+    let refusing = false;
+    const tight = withCalls({
+      openFolder: (dir, name) => {
+        if (refusing && openBelow(folder.path) > allowed) {
+          throw new OsError("EMFILE", "open", name, "too many");
+        }
+        return files.at!.openFolder(dir, name);
+      },
+    });
+    const walker = new AheadWalker(atOnce(tight), {
+      files: tight,
+      plan: planOf(folder.path),
+      attributes: false,
+    });
+    refusing = true;
+    const failures = new Set<string>();
+    const found: string[] = [];
+    for (let entry = walker.next(); entry !== null; entry = walker.next()) {
+      try {
+        reached(entry);
+        found.push(entry.path);
+      } catch (error) {
+        failures.add((error as Error).message);
+      }
+    }
+    if (allowed > 0) assert.deepEqual([...failures], []);
+    else assert.deepEqual([...failures], ["open: too many"]);
+    assert.ok(found.length > 0);
+  }
 });
 
 const STAT: Stat = {
