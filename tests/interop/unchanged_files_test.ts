@@ -112,7 +112,7 @@ withAttributes("what one backup was told to leave out is in the next", (place) =
 withAttributes("an attribute that could not be read once is read by the next backup", (place) => {
   if (run("strace", ["-V"]).code !== 0) return console.log("skipped: strace is not there");
   makeTree(join(place.path, "tree"));
-  const file = join(place.path, "tree/text.txt");
+  const file = join(place.path, "tree/random.bin");
   tool("setfattr", "-n", "user.a", "-v", "b", file);
   settle(place);
   const main = new URL("../../cli/main.ts", import.meta.url).pathname;
