@@ -20,6 +20,9 @@ import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
 import { commandError, parseDateTime } from "./values.ts";
 
+/** A thread is for large trees: each root costs it memory and a turn. */
+const MAX_THREAD_ROOTS = 16;
+
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as CreateValues;
   const rules = collectRules(context, values);
@@ -50,7 +53,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
       if (cacheDir !== null && !values.dry_run && !hasFilesCache(context, cacheDir)) {
         objectThreads.startEarly();
       }
-      if (!plainRoots || cacheDir === null) return;
+      if (!plainRoots || paths.length > MAX_THREAD_ROOTS || cacheDir === null) return;
       const skip = neverBackedUp(context, opening);
       const first = aheadOptions(context, { values, rules: rules.rules, root: paths[0]!, skip });
       walking.thread = WalkThread.start(context, values, { cacheDir, first });
