@@ -38,6 +38,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./cmd_break_lock.ts"),
   },
   {
+    name: "key change-passphrase",
+    summary: "protect the repository's key by another passphrase",
+    load: () => import("./cmd_key_change_passphrase.ts"),
+  },
+  {
+    name: "key export",
+    summary: "save a copy of the repository's key",
+    load: () => import("./cmd_key_export.ts"),
+  },
+  {
+    name: "key import",
+    summary: "bring the repository's key back from a copy",
+    load: () => import("./cmd_key_import.ts"),
+  },
+  {
+    name: "key export-related-secrets",
+    summary: "save the secrets that make another repository a related one",
+    load: () => import("./cmd_key_export_related_secrets.ts"),
+  },
+  {
     name: "benchmark cpu",
     summary: "measure how fast this machine chunks, hashes, encrypts and compresses",
     load: () => import("./cmd_benchmark_cpu.ts"),
