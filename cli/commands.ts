@@ -37,6 +37,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "remove the locks of a repository",
     load: () => import("./cmd_break_lock.ts"),
   },
+  { name: "help", summary: "explain a command or a topic", load: () => import("./cmd_help.ts") },
+  {
+    name: "version",
+    summary: "show the versions of client and server",
+    load: () => import("./cmd_version.ts"),
+  },
   {
     name: "key change-passphrase",
     summary: "protect the repository's key by another passphrase",

@@ -258,6 +258,14 @@ export async function breakRepositoryLock(context: CommandContext, text: string)
   await breakLock(storeEnv(context), location.path);
 }
 
+/** The version of borg's protocol that the repository's server speaks; for one on this machine, or none, ours. */
+export function serverVersion(context: CommandContext, text: string): string {
+  if (text !== "" || context.env("BORG_REPO") !== undefined) {
+    resolveLocation(context, text, { archive: false });
+  }
+  return BORG_VERSION;
+}
+
 class OpenRepository implements Session, NewSession {
   readonly #security: RepositorySecurity;
   readonly #dirs: BaseDirs;
