@@ -64,6 +64,71 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./cmd_key_export_related_secrets.ts"),
   },
   {
+    name: "debug info",
+    summary: "show what this program runs on",
+    load: () => import("./cmd_debug_info.ts"),
+  },
+  {
+    name: "debug dump-archive-items",
+    summary: "write the raw items of an archive to files",
+    load: () => import("./cmd_debug_dump_archive_items.ts"),
+  },
+  {
+    name: "debug dump-archive",
+    summary: "write all that an archive says as JSON",
+    load: () => import("./cmd_debug_dump_archive.ts"),
+  },
+  {
+    name: "debug dump-manifest",
+    summary: "write the manifest as JSON",
+    load: () => import("./cmd_debug_dump_manifest.ts"),
+  },
+  {
+    name: "debug dump-repo-objs",
+    summary: "write all objects of a repository to files",
+    load: () => import("./cmd_debug_dump_repo_objs.ts"),
+  },
+  {
+    name: "debug search-repo-objs",
+    summary: "search all objects of a repository",
+    load: () => import("./cmd_debug_search_repo_objs.ts"),
+  },
+  {
+    name: "debug id-hash",
+    summary: "show which id a file's contents would have",
+    load: () => import("./cmd_debug_id_hash.ts"),
+  },
+  {
+    name: "debug get-obj",
+    summary: "write a stored object to a file",
+    load: () => import("./cmd_debug_get_obj.ts"),
+  },
+  {
+    name: "debug put-obj",
+    summary: "store a file as an object",
+    load: () => import("./cmd_debug_put_obj.ts"),
+  },
+  {
+    name: "debug delete-obj",
+    summary: "delete objects",
+    load: () => import("./cmd_debug_delete_obj.ts"),
+  },
+  {
+    name: "debug refcount-obj",
+    summary: "show how often objects are referred to",
+    load: () => import("./cmd_debug_refcount_obj.ts"),
+  },
+  {
+    name: "debug dump-hints",
+    summary: "write what compaction knows as JSON",
+    load: () => import("./cmd_debug_dump_hints.ts"),
+  },
+  {
+    name: "debug convert-profile",
+    summary: "not possible here: there are no Python profiles",
+    load: () => import("./cmd_debug_convert_profile.ts"),
+  },
+  {
     name: "benchmark cpu",
     summary: "measure how fast this machine chunks, hashes, encrypts and compresses",
     load: () => import("./cmd_benchmark_cpu.ts"),

@@ -26,6 +26,7 @@ import { JsonReporter } from "./report_json.ts";
 import type { CliReporter, ReporterOptions } from "./report_base.ts";
 import { TextReporter } from "./report_text.ts";
 import type { Command, Values } from "./spec.ts";
+import { systemInformation } from "./system_information.ts";
 import { versionLine } from "./version.ts";
 
 const EXIT_ERROR = 2;
@@ -212,7 +213,9 @@ function reportError(error: unknown, reporter: CliReporter): void {
     name: "alcove",
     message: expected
       ? error.message
-      : `This is a bug in Alcove, please report it: ${(error as Error)?.stack ?? error}`,
+      : `This is a bug in Alcove, please report it: ${(error as Error)?.stack ?? error}\n\n${
+        systemInformation(env, ["alcove", ...process.argv.slice(2)])
+      }`,
     ...(error instanceof AppError ? { msgid: error.code } : {}),
   });
 }

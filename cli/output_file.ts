@@ -1,7 +1,7 @@
 /** PATH arguments of commands that write or read one file: "-" is standard output, or input. */
 import { AppError, OsError } from "../core/errors.ts";
 import { readStdin, S_IFDIR, S_IFMT, S_IFREG, writeStdout } from "../core/platform/mod.ts";
-import { concatBytes } from "../core/bytes/mod.ts";
+import { concatBytes, encodeText } from "../core/bytes/mod.ts";
 import { resolve } from "node:path";
 import type { CommandContext } from "./context.ts";
 
@@ -24,6 +24,21 @@ export function writeOutput(
   if (type === S_IFDIR) throw new AppError("CommandError", [`'${path}' must be a file, not a folder`]);
   // A pipe or terminal cannot be made durable.
   files.writeFile(full, data, { ...options, sync: type === S_IFREG });
+}
+
+/** A file, or for "-" standard output, that is written piece by piece. */
+export interface Output extends Disposable {
+  write(text: string): void;
+}
+
+export function openOutput(context: CommandContext, path: string): Output {
+  if (path === "-") return { write: (text) => context.print(text), [Symbol.dispose]: () => {} };
+  const { files, cwd } = context;
+  const fd = files.open(resolve(cwd, path), { write: true, create: true, truncate: true });
+  return {
+    write: (text) => files.write(fd, encodeText(text)),
+    [Symbol.dispose]: () => files.close(fd),
+  };
 }
 
 /** All of a file, or for "-" of standard input. Throws OsError. */
