@@ -133,4 +133,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "measure how fast this machine chunks, hashes, encrypts and compresses",
     load: () => import("./cmd_benchmark_cpu.ts"),
   },
+  {
+    name: "benchmark crud",
+    summary: "measure how fast archives are created, read, updated and deleted",
+    load: () => import("./cmd_benchmark_crud.ts"),
+  },
 ];
