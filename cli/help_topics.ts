@@ -3,6 +3,8 @@
  * begin with spaces stay as they are. Deno's `docs` task makes pages and manual pages of them too.
  */
 
+import { environmentText } from "./environment_variables.ts";
+
 export interface HelpTopic {
   readonly name: string;
   readonly summary: string;
@@ -111,6 +113,13 @@ SPEC of obfuscate:
 
 export const HELP_TOPICS: readonly HelpTopic[] = [
   { name: "compression", summary: "the notation of --compression", text: COMPRESSION },
+  {
+    name: "environment",
+    summary: "the variables that steer the program",
+    get text() {
+      return environmentText();
+    },
+  },
   { name: "patterns", summary: "how to say which paths are meant", text: PATTERNS },
   { name: "placeholders", summary: "words in braces that are replaced", text: PLACEHOLDERS },
 ];

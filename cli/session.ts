@@ -24,6 +24,7 @@ import {
   createCodec,
   detectMode,
   type EncryptionMode,
+  keylessMaterial,
   type KeyMaterial,
   modeTraits,
   type ObjectCodec,
@@ -38,6 +39,7 @@ import {
   type StoreEnv,
 } from "../core/store/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
@@ -323,6 +325,10 @@ class OpenRepository implements Session, NewSession {
     if (this.#codec) return this.#codec;
     const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
     const mode = detectMode(stored);
+    // Who wants the keys themselves must have them.
+    if (mode.startsWith("authenticated") && this.#workaround("authenticated_no_key") && !this.keepKey) {
+      return this.#codec = await this.#keylessCodec(mode);
+    }
     const reading = readKey(this.#keys(), mode, () => this.store.loadKey());
     // Another thread derives the key: meanwhile this one finds out what the machine lends.
     this.#accel();
@@ -357,11 +363,27 @@ class OpenRepository implements Session, NewSession {
     throw new AppError("IntegrityError", ["no object in the repository tells how it is encrypted"]);
   }
 
+  /** Whether BORG_WORKAROUNDS, a list with commas, asks for it. */
+  #workaround(name: string): boolean {
+    return (this.context.env("BORG_WORKAROUNDS") ?? "").split(",").includes(name);
+  }
+
+  async #keylessCodec(mode: EncryptionMode): Promise<ObjectCodec> {
+    log(
+      this.context.reporter,
+      "WARNING",
+      "BORG_WORKAROUNDS=authenticated_no_key: nothing that is read is verified. Save what you need and delete the repository.",
+    );
+    const material = keylessMaterial(mode, this.store.id);
+    return await createCodec(material, { nonce: null, accel: this.#accel(), randomBytes, keyless: true });
+  }
+
   async #makeCodec(material: KeyMaterial, floor: bigint): Promise<ObjectCodec> {
     const nonce = modeTraits(material.mode).encrypted
       ? new NonceKeeper({ repository: this.store, local: this.#security, floor })
       : null;
-    return await createCodec(material, { nonce, accel: this.#accel(), randomBytes });
+    const ignoreInvalidArchiveTam = this.#workaround("ignore_invalid_archive_tam");
+    return await createCodec(material, { nonce, accel: this.#accel(), randomBytes, ignoreInvalidArchiveTam });
   }
 
   #accel(): Accel | null {
