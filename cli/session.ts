@@ -40,6 +40,7 @@ import {
 } from "../core/store/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
+import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
@@ -475,6 +476,7 @@ class OpenRepository implements Session, NewSession {
       cache: new ChunksIndexCache(this.context.files, `${this.cacheDir}/archives`),
       fileTotals: this.#fileTotals,
       newIndex: () => new ChunksIndex(),
+      breathe: makeBreath(),
     };
   }
 

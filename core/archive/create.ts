@@ -356,12 +356,16 @@ export class Backup {
       const begun = new Repeated(space.slice(), (into) => reader.read(into));
       return this.#readLarge(entry, stat, item, extended, (into) => begun.read(into));
     }
+    // Asked first, because this may fail: a chunk on its way would be an orphan then.
+    const changed = reader.changedSinceOpen();
     const contents = new FileContents(this.writer.stats, size);
-    if (size > 0) this.sink.push(size, contents);
-    contents.pushed = size > 0 ? 1 : 0;
-    const added = this.#addRead(entry, stat, item, extended, contents);
-    const pumped = size > 0 ? this.sink.pump() : undefined;
-    return pumped ? pumped.then(() => added) : added;
+    if (size === 0) return this.#addRead(entry, stat, item, extended, contents, changed);
+    contents.pushed = 1;
+    this.sink.push(size, contents);
+    const pumped = this.sink.pump();
+    return pumped
+      ? pumped.then(() => this.#addRead(entry, stat, item, extended, contents, changed))
+      : this.#addRead(entry, stat, item, extended, contents, changed);
   }
 
   async #readLarge(
@@ -373,7 +377,14 @@ export class Backup {
     sparse?: SparseFile,
   ): Promise<string> {
     const contents = await this.#addContents(item, entry.path, read, sparse);
-    return await this.#addRead(entry, stat, item, extended, contents);
+    let changed: boolean;
+    try {
+      changed = this.source.reader.changedSinceOpen();
+    } catch (error) {
+      if (this.source.warningOf(error)) await this.#undo(contents);
+      throw error;
+    }
+    return await this.#addRead(entry, stat, item, extended, contents, changed);
   }
 
   #addRead(
@@ -382,9 +393,9 @@ export class Backup {
     item: Item,
     extended: ExtendedMeta | null,
     contents: FileContents,
+    changed: boolean,
   ): Awaitable<string> {
     if (extended !== null) Object.assign(item, extended);
-    const changed = this.source.reader.changedSinceOpen();
     if (!changed && this.source.cache) {
       const { cache } = this.source;
       contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks, extended);
@@ -429,6 +440,7 @@ export class Backup {
       await this.#settle();
       const { chunks } = contents;
       if (inParts < chunks.length) await this.#addPart(item, chunks.slice(inParts), ++part);
+      contents.keep();
       this.#countParts(chunks, part);
     }
     return contents;

@@ -1,6 +1,7 @@
 /** Archives: items, manifest, and the work on them. */
 export { Archive } from "./archive.ts";
-export { allChunks, archiveChunks, type ChunkListContext, uniqueSize } from "./archive_chunks.ts";
+export { allChunks } from "./all_chunks.ts";
+export { archiveChunks, type ChunkListContext, uniqueSize } from "./archive_chunks.ts";
 export type { ArchiveMeta, ArchiveTotals } from "./archive_meta.ts";
 export { ArchiveWriter } from "./archive_writer.ts";
 export { ArchiveCheck } from "./check_archives.ts";
