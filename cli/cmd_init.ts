@@ -105,7 +105,10 @@ function advise(context: CommandContext, mode: EncryptionMode, keyFile: string |
 IMPORTANT: to read this repository (mode ${mode}) you need both the KEY and the PASSPHRASE.
 
 The key is in ${where}.
-1. Keep a copy of the key in a safe place away from the repository.
+1. Keep a copy of the key in a safe place away from the repository:
+     alcove key export             REPOSITORY copy-of-the-key
+     alcove key export --paper     REPOSITORY copy-to-print.txt
+     alcove key export --qr-html   REPOSITORY copy-to-print.html
 2. Keep the passphrase in a safe place too. Nobody can recover it.
 `,
   );
