@@ -24,6 +24,7 @@ import {
   createCodec,
   detectMode,
   type EncryptionMode,
+  keylessMaterial,
   type KeyMaterial,
   modeTraits,
   type ObjectCodec,
@@ -38,18 +39,22 @@ import {
   type StoreEnv,
 } from "../core/store/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
 import { askYes, newPassphrase } from "./prompt.ts";
-import { type KeyPlace, makeKey, readKey } from "./session_key.ts";
+import { type KeyPlace, makeKey, readKey, type RelatedSecrets } from "./session_key.ts";
+import { StoredKey } from "./stored_key.ts";
 import { commandError } from "./values.ts";
 import { BORG_VERSION } from "./version.ts";
 
 export interface StoreOptions {
   /** Default: a shared lock, for reading. */
   exclusive?: boolean;
+  /** No lock: for what must work while a lock is stuck. */
+  unlocked?: boolean;
   /** The location must (true) or must not (false) name an archive. */
   archive?: boolean;
   /** What {now} means in the location; default: the start of the program. Microseconds since 1970. */
@@ -66,6 +71,8 @@ export interface StoreSession extends AsyncDisposable {
   /** Reads the key; with `anyObject` also where the manifest is lost. */
   openCodec(options?: { anyObject?: boolean }): Promise<ObjectCodec>;
   openManifest(operations: readonly Operation[]): Promise<Manifest>;
+  /** The key as it is stored: nobody is asked for a passphrase. */
+  storedKey(): Promise<StoredKey>;
   readonly securityDir: string;
   readonly cacheDir: string | null;
   /** Forgets what this machine has cached, or trusts, of the repository. */
@@ -79,6 +86,8 @@ export interface Session extends StoreSession {
   readonly manifest: Manifest;
   /** Path of the key file, null where the key lies elsewhere. */
   readonly keyFilePath: string | null;
+  /** The keys themselves, where `keepKey` was wished; wiped when the session ends. */
+  readonly keyMaterial: KeyMaterial;
   openArchive(name: string): Promise<Archive>;
   chunkLists(): ChunkListContext;
   /** Remembers the state that was just committed as the newest. */
@@ -88,6 +97,8 @@ export interface Session extends StoreSession {
 export interface SessionOptions extends StoreOptions {
   operations: readonly Operation[];
   needsArchive?: boolean;
+  /** `keyMaterial` will be asked for. */
+  keepKey?: boolean;
   /** Called when the repository is open, and its key and manifest are not yet. */
   whileOpening?: (session: Pick<StoreSession, "location" | "cacheDir">) => void;
 }
@@ -166,7 +177,7 @@ export async function openStore(
   const location = resolveLocation(context, text, options);
   const store = await openRepository(storeEnv(context), location.path, {
     exclusive: options.exclusive ?? false,
-    lock: context.common.lock,
+    lock: context.common.lock && !options.unlocked,
     lockWaitSeconds: context.common.lock_wait,
   });
   return new OpenRepository(
@@ -183,13 +194,14 @@ export async function openSession(
   text: string,
   options: SessionOptions,
 ): Promise<Session> {
-  const { needsArchive, whileOpening, ...rest } = options;
+  const { needsArchive, whileOpening, keepKey, ...rest } = options;
   const session = await openStore(context, text, {
     ...rest,
     ...(needsArchive ? { archive: true } : {}),
   }) as OpenRepository;
   try {
     whileOpening?.(session);
+    session.keepKey = keepKey ?? false;
     await session.load(options.operations);
     return session;
   } catch (error) {
@@ -215,6 +227,8 @@ export interface CreateRepositoryOptions {
   append_only: boolean;
   storage_quota: number | undefined;
   make_parent_dirs: boolean;
+  /** Secrets to share with another repository instead of new ones. */
+  related?: RelatedSecrets;
 }
 
 /** Makes a repository and its key. Where the passphrase is not given, nothing is left behind. */
@@ -233,7 +247,7 @@ export async function createSession(
   });
   const session = new OpenRepository(context, store, location, (fill) => fill);
   try {
-    await session.makeKey(options.encryption, passphrase);
+    await session.makeKey(options.encryption, passphrase, options.related);
     return session;
   } catch (error) {
     await session.undo();
@@ -247,6 +261,14 @@ export async function breakRepositoryLock(context: CommandContext, text: string)
   await breakLock(storeEnv(context), location.path);
 }
 
+/** The version of borg's protocol that the repository's server speaks; for one on this machine, or none, ours. */
+export function serverVersion(context: CommandContext, text: string): string {
+  if (text !== "" || context.env("BORG_REPO") !== undefined) {
+    resolveLocation(context, text, { archive: false });
+  }
+  return BORG_VERSION;
+}
+
 class OpenRepository implements Session, NewSession {
   readonly #security: RepositorySecurity;
   readonly #dirs: BaseDirs;
@@ -255,6 +277,8 @@ class OpenRepository implements Session, NewSession {
   /** Whether a passphrase that is not empty protects the key. */
   #passphraseProtected = false;
   keyFilePath: string | null = null;
+  keepKey = false;
+  #material: KeyMaterial | null = null;
   readonly #fileTotals = new Map<string, FileTotals | null>();
   readonly #signal: Disposable;
 
@@ -285,6 +309,11 @@ class OpenRepository implements Session, NewSession {
     return this.#manifest;
   }
 
+  get keyMaterial(): KeyMaterial {
+    if (this.#material === null) throw new TypeError("Cannot show the keys: they were not kept");
+    return this.#material;
+  }
+
   get securityDir(): string {
     return `${this.#dirs.security}/${encodeHex(this.store.id)}`;
   }
@@ -297,6 +326,10 @@ class OpenRepository implements Session, NewSession {
     if (this.#codec) return this.#codec;
     const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
     const mode = detectMode(stored);
+    // Who wants the keys themselves must have them.
+    if (mode.startsWith("authenticated") && this.#workaround("authenticated_no_key") && !this.keepKey) {
+      return this.#codec = await this.#keylessCodec(mode);
+    }
     const reading = readKey(this.#keys(), mode, () => this.store.loadKey());
     // Another thread derives the key: meanwhile this one finds out what the machine lends.
     this.#accel();
@@ -304,7 +337,8 @@ class OpenRepository implements Session, NewSession {
     this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));
-    wipeKey(material);
+    if (this.keepKey) this.#material = material;
+    else wipeKey(material);
     return this.#codec;
   }
 
@@ -330,11 +364,27 @@ class OpenRepository implements Session, NewSession {
     throw new AppError("IntegrityError", ["no object in the repository tells how it is encrypted"]);
   }
 
+  /** Whether BORG_WORKAROUNDS, a list with commas, asks for it. */
+  #workaround(name: string): boolean {
+    return (this.context.env("BORG_WORKAROUNDS") ?? "").split(",").includes(name);
+  }
+
+  async #keylessCodec(mode: EncryptionMode): Promise<ObjectCodec> {
+    log(
+      this.context.reporter,
+      "WARNING",
+      "BORG_WORKAROUNDS=authenticated_no_key: nothing that is read is verified. Save what you need and delete the repository.",
+    );
+    const material = keylessMaterial(mode, this.store.id);
+    return await createCodec(material, { nonce: null, accel: this.#accel(), randomBytes, keyless: true });
+  }
+
   async #makeCodec(material: KeyMaterial, floor: bigint): Promise<ObjectCodec> {
     const nonce = modeTraits(material.mode).encrypted
       ? new NonceKeeper({ repository: this.store, local: this.#security, floor })
       : null;
-    return await createCodec(material, { nonce, accel: this.#accel(), randomBytes });
+    const ignoreInvalidArchiveTam = this.#workaround("ignore_invalid_archive_tam");
+    return await createCodec(material, { nonce, accel: this.#accel(), randomBytes, ignoreInvalidArchiveTam });
   }
 
   #accel(): Accel | null {
@@ -349,6 +399,10 @@ class OpenRepository implements Session, NewSession {
       repositoryId: this.store.id,
       tamRequiredDefault: this.#security.tamRequired,
     };
+  }
+
+  async storedKey(): Promise<StoredKey> {
+    return new StoredKey(this.#keys(), detectMode(await readManifestObject(this.store)), this.store);
   }
 
   async openManifest(operations: readonly Operation[]): Promise<Manifest> {
@@ -380,9 +434,10 @@ class OpenRepository implements Session, NewSession {
     };
   }
 
-  async makeKey(mode: EncryptionMode, passphrase: string): Promise<void> {
+  async makeKey(mode: EncryptionMode, passphrase: string, related?: RelatedSecrets): Promise<void> {
     const { material, keyFile } = await makeKey(this.#keys(), mode, {
       passphrase,
+      ...(related ? { related } : {}),
       saveInRepository: (blob) => this.store.saveKey(blob),
     });
     this.keyFilePath = keyFile;
@@ -436,6 +491,7 @@ class OpenRepository implements Session, NewSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#codec?.dispose();
+    if (this.#material) wipeKey(this.#material);
     try {
       await this.store.close();
     } finally {

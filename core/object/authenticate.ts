@@ -61,7 +61,12 @@ export function packAuthenticated(
 /** Unpacks and verifies what {@link packAuthenticated} or borg made. `packed` is not changed. */
 export function unpackAuthenticated(
   packed: Uint8Array,
-  options: UnpackOptions & { kind: TamContext; secret: Uint8Array | null },
+  options: UnpackOptions & {
+    kind: TamContext;
+    secret: Uint8Array | null;
+    /** There is no key to verify by: whatever is there is taken for unauthenticated. */
+    keyless?: boolean;
+  },
 ): Unauthenticated {
   const { kind, secret } = options;
   // 0xc1 is never msgpack; borg 2 puts four of them in front of a manifest that 1.x must not touch.
@@ -75,6 +80,7 @@ export function unpackAuthenticated(
   }
   const tam = fields.get("tam")!;
   fields.delete("tam");
+  if (options.keyless) return { fields, authenticated: false };
   if (!(tam instanceof Map)) throw tamInvalid(kind);
   const type = tam.get("type");
   const suite = type instanceof Uint8Array ? printable(decodeText(type)) : "<none>";

@@ -24,7 +24,7 @@ import {
   TAM_SALT_LENGTH,
   type TamContext,
 } from "../crypto/mod.ts";
-import { IntegrityError } from "../errors.ts";
+import { AppError, IntegrityError } from "../errors.ts";
 import {
   packAuthenticated,
   type Unauthenticated,
@@ -101,6 +101,8 @@ export interface WorkerKey {
   encKey: Uint8Array;
   encHmacKey: Uint8Array;
   idKey: Uint8Array;
+  /** See {@link CodecOptions.keyless}. */
+  keyless: boolean;
 }
 
 export interface CodecOptions {
@@ -108,6 +110,13 @@ export interface CodecOptions {
   nonce: NonceSource | null;
   accel: Accel | null;
   randomBytes: RandomBytes;
+  /**
+   * Reads a repository that is authenticated but not encrypted although its key is lost: nothing is verified, and nothing can
+   * be sealed.
+   */
+  keyless?: boolean;
+  /** See {@link UnpackOptions.ignoreInvalidArchiveTam}. */
+  ignoreInvalidArchiveTam?: boolean;
 }
 
 /** Makes the codec of a repository with these keys, which are copied. Waits for WASM in the BLAKE2b modes only. */
@@ -173,8 +182,15 @@ class Codec implements ObjectCodec {
   }
 
   seal(plain: Uint8Array, compression: Compression): Awaitable<Uint8Array> {
+    this.#refuseKeyless();
     const payload = this.#compressor.compress(plain, compression);
     return payload instanceof Promise ? payload.then((bytes) => this.#seal(bytes)) : this.#seal(payload);
+  }
+
+  #refuseKeyless(): void {
+    if (this.#parts.keyless) {
+      throw new AppError("Error", ["Cannot write: without its key this repository can only be read"]);
+    }
   }
 
   #seal(payload: Uint8Array): Awaitable<Uint8Array> {
@@ -216,6 +232,7 @@ class Codec implements ObjectCodec {
     size: number,
     compression: Compression,
   ): Awaitable<number> {
+    this.#refuseKeyless();
     const payload = this.#compressor.shrink(room.subarray(SEAL_HEAD, SEAL_HEAD + size), compression);
     return payload instanceof Promise
       ? payload.then((payload) => this.#sealWith(counters, room, size, payload))
@@ -293,6 +310,7 @@ class Codec implements ObjectCodec {
   }
 
   #verified(id: ChunkId | null, plain: Uint8Array): Uint8Array {
+    if (this.#parts.keyless) return plain;
     if (id !== null && !equalInConstantTime(this.idOf(plain), id)) {
       throw broken(id, "its content is not what its id says");
     }
@@ -305,7 +323,8 @@ class Codec implements ObjectCodec {
   }
 
   unpackAuthenticated(kind: TamContext, packed: Uint8Array, options: UnpackOptions): Unauthenticated {
-    return unpackAuthenticated(packed, { ...options, kind, secret: this.#parts.tamSecret });
+    const { tamSecret: secret, keyless = false, ignoreInvalidArchiveTam = false } = this.#parts;
+    return unpackAuthenticated(packed, { ignoreInvalidArchiveTam, ...options, kind, secret, keyless });
   }
 
   takeNonce(blocks: number, into: Uint8Array, at: number): void | Promise<void> {
@@ -319,6 +338,7 @@ class Codec implements ObjectCodec {
     const aes = keys.length === 0 ? 0 : AES_KEY;
     return {
       mode: this.mode,
+      keyless: this.#parts.keyless ?? false,
       idKey: keys.slice(0, mac),
       encKey: keys.slice(mac, mac + aes),
       encHmacKey: keys.slice(mac + aes),

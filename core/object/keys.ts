@@ -66,6 +66,12 @@ export function plaintextMaterial(repositoryId: Uint8Array): KeyMaterial {
   };
 }
 
+/** What stands for the key of a repository that is authenticated but not encrypted, and whose key is lost. */
+export function keylessMaterial(mode: EncryptionMode, repositoryId: Uint8Array): KeyMaterial {
+  const key = newKey(mode, repositoryId, (length) => new Uint8Array(length));
+  return { ...key, chunkSeed: 0, tamRequired: false };
+}
+
 /** The blob to store for `material` under `passphrase` (text, without a last newline). `iterations` is for tests. */
 export function encodeKey(
   material: KeyMaterial,

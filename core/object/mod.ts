@@ -7,6 +7,7 @@ export {
   decodeKey,
   type DecodeKeyOptions,
   encodeKey,
+  keylessMaterial,
   type KeyMaterial,
   newKey,
   plaintextMaterial,

@@ -12,7 +12,7 @@ export async function serveObjects(
   options: { accel: Accel | null; randomBytes: RandomBytes },
 ): Promise<void> {
   const material = materialOf(message.key);
-  const codec = await createCodec(material, { ...options, nonce: null });
+  const codec = await createCodec(material, { ...options, nonce: null, keyless: message.key.keyless });
   wipeKey(material);
   await new SlotWork(openSlots(message.memory), codec, message.compression).serve();
   codec.dispose();

@@ -7,6 +7,7 @@ import { OsError } from "../errors.ts";
 
 // The same on all of them.
 export const EPERM = 1;
+export const EROFS = 30;
 export const EINTR = 4;
 export const EEXIST = 17;
 export const EINVAL = 22;

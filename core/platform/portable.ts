@@ -193,7 +193,7 @@ export class PortableFiles implements Files {
       try {
         return this.#call("open", path, () => open(O_NOATIME));
       } catch (error) {
-        if (!(error instanceof OsError && error.code === "EPERM")) throw error;
+        if (!(error instanceof OsError && (error.code === "EPERM" || error.code === "EROFS"))) throw error;
       }
     }
     return this.#call("open", path, () => open(0));

@@ -4,7 +4,7 @@
  * paths, stat and times are kept and reused, so that a walk over millions of files leaves nothing behind but its results. One
  * instance per thread. What differs between the systems comes from a {@link UnixSystem}.
  */
-import { EINVAL, EPERM, osError } from "./_errno.ts";
+import { EINVAL, EPERM, EROFS, osError } from "./_errno.ts";
 import { cutLongPath, PathBuffer } from "./_path_buffer.ts";
 import { UnixDescriptors } from "./_unix_descriptors.ts";
 import { type CallBytes, O_RDONLY, O_RDWR, O_WRONLY, type UnixSystem } from "./_unix_system.ts";
@@ -176,8 +176,8 @@ export class UnixFiles extends UnixDescriptors implements Files, FilesAt {
     do fd = this.system.openat(dir, bytes, noAtime ? flags | O_NOATIME : flags, mode); while (
       fd < 0 && this.interrupted()
     );
-    if (fd < 0 && noAtime && this.errno === EPERM) {
-      // Only the owner and root may leave the access time alone (open(2)).
+    if (fd < 0 && noAtime && (this.errno === EPERM || this.errno === EROFS)) {
+      // Only the owner and root may leave the access time alone (open(2)); snapshots under WSL 1 say EROFS to it.
       do fd = this.system.openat(dir, bytes, flags, mode); while (fd < 0 && this.interrupted());
     }
     if (fd >= 0) {
