@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "delete archives, or a whole repository",
     load: () => import("./cmd_delete.ts"),
   },
+  {
+    name: "prune",
+    summary: "delete archives that a retention policy does not keep",
+    load: () => import("./cmd_prune.ts"),
+  },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "break-lock",

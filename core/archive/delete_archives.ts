@@ -53,17 +53,21 @@ export async function planDelete(
   return { archives, chunks, originalSize, compressedSize, deduplicatedSize, remaining };
 }
 
-/** Carries the plan out and commits. `nowUs`: microseconds since 1970; `onChunk` is called before each deletion. */
+/**
+ * Carries the plan out and commits. `nowUs`: microseconds since 1970; `onChunk` is called before each deletion, and
+ * waited for.
+ */
 export async function runDelete(
   context: ChunkListContext & { store: StoreDeleter },
   plan: DeletePlan,
-  options: { nowUs: number; onChunk?: (done: number, total: number) => void },
+  options: { nowUs: number; onChunk?: (done: number, total: number) => void | Promise<void> },
 ): Promise<void> {
   const { store, manifest } = context;
   for (const info of plan.archives) manifest.archives.delete(info.name);
   let done = 0;
   for (const id of plan.chunks) {
-    options.onChunk?.(done++, plan.chunks.length);
+    const pause = options.onChunk?.(done++, plan.chunks.length);
+    if (pause) await pause;
     try {
       const wait = store.delete(id);
       if (wait) await wait;
