@@ -36,6 +36,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "delete archives that a retention policy does not keep",
     load: () => import("./cmd_prune.ts"),
   },
+  { name: "rename", summary: "give an archive another name", load: () => import("./cmd_rename.ts") },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "break-lock",

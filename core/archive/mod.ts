@@ -21,5 +21,12 @@ export {
   type PrunePolicy,
   type PruneRule,
 } from "./prune_plan.ts";
+export {
+  readStoredMeta,
+  renameArchive,
+  replaceMeta,
+  type RewriteContext,
+  type StoredMeta,
+} from "./rewrite_archive.ts";
 export { Stats } from "./stats.ts";
 export { formatTimestamp, parseTimestamp } from "./timestamp.ts";
