@@ -115,11 +115,40 @@ export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   parser.exit = (_status: number, message = ""): never => parser.error(message);
   parser.add_argument("-h", "--help", { dest: "help", action: "store_true" });
   for (const option of [...spec.options, ...COMMON_OPTIONS]) addOption(parser, option);
-  const end = args.indexOf("--");
-  const options = end < 0 ? args : args.slice(0, end);
+  const known = [...spec.options, ...COMMON_OPTIONS];
+  const [own, others] = splitRemainder(spec, args, known);
+  const end = own.indexOf("--");
+  const options = end < 0 ? own : own.slice(0, end);
   if (options.includes("-h") || options.includes("--help")) return { help: true };
-  for (const positional of spec.positionals) addPositional(parser, positional);
-  return { ...parser.parse_args(optionsFirst(args, [...spec.options, ...COMMON_OPTIONS])) };
+  const remainder = spec.positionals.find((positional) => positional.count === "...");
+  for (const positional of spec.positionals) {
+    if (positional !== remainder) addPositional(parser, positional);
+  }
+  const values = { ...parser.parse_args(optionsFirst(own, known)) };
+  return remainder ? { ...values, [remainder.name]: others } : values;
+}
+
+/** Where the last positional takes all words that follow ("..."), the words up to it, and those. */
+function splitRemainder(
+  spec: CommandSpec,
+  args: readonly string[],
+  options: readonly OptionSpec[],
+): [string[], string[]] {
+  const before = spec.positionals.findIndex((positional) => positional.count === "...");
+  if (before < 0) return [[...args], []];
+  let count = 0;
+  let optionsEnd = false;
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!;
+    if (word === "--" && !optionsEnd) optionsEnd = true;
+    else if (optionsEnd || !word.startsWith("-") || word === "-") {
+      if (++count < before) continue;
+      // argparse takes a "--" right behind as the end of options.
+      const next = !optionsEnd && args[i + 1] === "--" ? i + 2 : i + 1;
+      return [args.slice(0, i + 1), args.slice(next)];
+    } else if (!word.includes("=") && takesValue(word, options)) i++;
+  }
+  return [[...args], []];
 }
 
 function addOption(parser: Parser, option: OptionSpec): void {

@@ -39,6 +39,16 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "rename", summary: "give an archive another name", load: () => import("./cmd_rename.ts") },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
+    name: "config",
+    summary: "get, set and delete settings of a repository",
+    load: () => import("./cmd_config.ts"),
+  },
+  {
+    name: "with-lock",
+    summary: "run a program while the repository is locked",
+    load: () => import("./cmd_with_lock.ts"),
+  },
+  {
     name: "break-lock",
     summary: "remove the locks of a repository",
     load: () => import("./cmd_break_lock.ts"),

@@ -91,8 +91,7 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
   if (common.show_version) log(reporter, "INFO", versionLine("alcove"));
   let code: number;
   try {
-    await command.run(context, values);
-    code = reporter.exitCode(modern);
+    code = await command.run(context, values) ?? reporter.exitCode(modern);
   } catch (error) {
     reporter.finish();
     code = context.stoppedBy ?? exitCode(error);
