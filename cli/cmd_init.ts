@@ -6,7 +6,9 @@ import type { CommandContext } from "./context.ts";
 import { canonicalPath } from "./location.ts";
 import { createSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { parseStorageQuota } from "./values.ts";
+import { readGivenFile } from "./output_file.ts";
+import { decodeRelatedSecrets } from "./related_secrets.ts";
+import { parsePath, parseStorageQuota } from "./values.ts";
 
 interface InitValues {
   location: string;
@@ -14,6 +16,7 @@ interface InitValues {
   append_only: boolean;
   storage_quota: number | undefined;
   make_parent_dirs: boolean;
+  import_related_secrets: string | undefined;
 }
 
 const spec: CommandSpec = {
@@ -51,6 +54,13 @@ have it in hardware. authenticated modes detect tampering but do not encrypt; no
       name: "make_parent_dirs",
       help: "make the folders above the repository too",
     },
+    {
+      flags: ["--import-related-secrets"],
+      name: "import_related_secrets",
+      metavar: "PATH",
+      parse: parsePath,
+      help: "cut and name chunks as the repository did whose key export-related-secrets wrote PATH",
+    },
   ],
   positionals: [{
     name: "location",
@@ -63,7 +73,14 @@ have it in hardware. authenticated modes detect tampering but do not encrypt; no
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as InitValues;
-  await using session = await createSession(context, values.location, values);
+  const path = values.import_related_secrets;
+  const related = path === undefined
+    ? null
+    : decodeRelatedSecrets(readGivenFile(context, path), values.encryption, path);
+  await using session = await createSession(context, values.location, {
+    ...values,
+    ...(related ? { related } : {}),
+  });
   log(context.reporter, "INFO", `Initializing repository at "${canonicalPath(session.location)}"`);
   try {
     const manifest = new Manifest(session.codec);

@@ -53,9 +53,105 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "remove the locks of a repository",
     load: () => import("./cmd_break_lock.ts"),
   },
+  { name: "help", summary: "explain a command or a topic", load: () => import("./cmd_help.ts") },
+  {
+    name: "version",
+    summary: "show the versions of client and server",
+    load: () => import("./cmd_version.ts"),
+  },
+  {
+    name: "key change-passphrase",
+    summary: "protect the repository's key by another passphrase",
+    load: () => import("./cmd_key_change_passphrase.ts"),
+  },
+  {
+    name: "key export",
+    summary: "save a copy of the repository's key",
+    load: () => import("./cmd_key_export.ts"),
+  },
+  {
+    name: "key import",
+    summary: "bring the repository's key back from a copy",
+    load: () => import("./cmd_key_import.ts"),
+  },
+  {
+    name: "key export-related-secrets",
+    summary: "save the secrets that make another repository a related one",
+    load: () => import("./cmd_key_export_related_secrets.ts"),
+  },
+  {
+    name: "debug info",
+    summary: "show what this program runs on",
+    load: () => import("./cmd_debug_info.ts"),
+  },
+  {
+    name: "debug dump-archive-items",
+    summary: "write the raw items of an archive to files",
+    load: () => import("./cmd_debug_dump_archive_items.ts"),
+  },
+  {
+    name: "debug dump-archive",
+    summary: "write all that an archive says as JSON",
+    load: () => import("./cmd_debug_dump_archive.ts"),
+  },
+  {
+    name: "debug dump-manifest",
+    summary: "write the manifest as JSON",
+    load: () => import("./cmd_debug_dump_manifest.ts"),
+  },
+  {
+    name: "debug dump-repo-objs",
+    summary: "write all objects of a repository to files",
+    load: () => import("./cmd_debug_dump_repo_objs.ts"),
+  },
+  {
+    name: "debug search-repo-objs",
+    summary: "search all objects of a repository",
+    load: () => import("./cmd_debug_search_repo_objs.ts"),
+  },
+  {
+    name: "debug id-hash",
+    summary: "show which id a file's contents would have",
+    load: () => import("./cmd_debug_id_hash.ts"),
+  },
+  {
+    name: "debug get-obj",
+    summary: "write a stored object to a file",
+    load: () => import("./cmd_debug_get_obj.ts"),
+  },
+  {
+    name: "debug put-obj",
+    summary: "store a file as an object",
+    load: () => import("./cmd_debug_put_obj.ts"),
+  },
+  {
+    name: "debug delete-obj",
+    summary: "delete objects",
+    load: () => import("./cmd_debug_delete_obj.ts"),
+  },
+  {
+    name: "debug refcount-obj",
+    summary: "show how often objects are referred to",
+    load: () => import("./cmd_debug_refcount_obj.ts"),
+  },
+  {
+    name: "debug dump-hints",
+    summary: "write what compaction knows as JSON",
+    load: () => import("./cmd_debug_dump_hints.ts"),
+  },
+  {
+    name: "debug convert-profile",
+    summary: "not possible here: there are no Python profiles",
+    load: () => import("./cmd_debug_convert_profile.ts"),
+  },
   {
     name: "benchmark cpu",
     summary: "measure how fast this machine chunks, hashes, encrypts and compresses",
     load: () => import("./cmd_benchmark_cpu.ts"),
+  },
+  {
+    name: "benchmark crud",
+    summary: "measure how fast archives are created, read, updated and deleted",
+    load: () => import("./cmd_benchmark_crud.ts"),
   },
 ];

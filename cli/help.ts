@@ -1,5 +1,6 @@
 /** Help texts, made from the specs. */
 import { COMMON_OPTIONS } from "./common_options.ts";
+import { HELP_TOPICS, type HelpTopic } from "./help_topics.ts";
 import type { CommandSpec, OptionSpec } from "./spec.ts";
 
 const WIDTH = 100;
@@ -27,13 +28,18 @@ function entry(left: string, help: string): string {
   return [...head, ...lines.map((line) => " ".repeat(INDENT) + line)].join("\n");
 }
 
-function optionEntry(option: OptionSpec): string {
-  const flags = option.flags.map((flag) => option.metavar ? `${flag} ${option.metavar}` : flag).join(", ");
-  const choices = option.choices ? ` (${option.choices.join(", ")})` : "";
-  return entry(flags, option.help + choices);
+/** An option as it is typed, with the word for its value behind each flag. */
+export function optionForms(option: OptionSpec): string {
+  const value = option.metavar ?? option.choices?.join("|");
+  return option.flags.map((flag) => value === undefined ? flag : `${flag} ${value}`).join(", ");
 }
 
-function usageLine(spec: CommandSpec): string {
+function optionEntry(option: OptionSpec): string {
+  const choices = option.choices && option.metavar ? ` (${option.choices.join(", ")})` : "";
+  return entry(optionForms(option), option.help + choices);
+}
+
+export function usageLine(spec: CommandSpec): string {
   const required = spec.options.filter((option) => option.required).map((option) => {
     return `${option.flags.at(-1)} ${option.metavar ?? ""}`.trim();
   });
@@ -45,11 +51,34 @@ function usageLine(spec: CommandSpec): string {
   return ["usage: alcove", spec.name, "[options]", ...required, ...positionals].join(" ");
 }
 
+/** Paragraphs with their lines wrapped; lines that begin with spaces stay as they are. */
+export function descriptionText(text: string): string {
+  const lines: string[] = [];
+  let flowing: string[] = [];
+  const flow = (): void => {
+    if (flowing.length > 0) lines.push(...wrap(flowing.join(" "), WIDTH));
+    flowing = [];
+  };
+  for (const line of text.trim().split("\n")) {
+    if (line !== "" && !line.startsWith(" ")) flowing.push(line);
+    else {
+      flow();
+      lines.push(line);
+    }
+  }
+  flow();
+  return lines.join("\n");
+}
+
+export function topicHelp(topic: HelpTopic): string {
+  return `${topic.name}: ${topic.summary}\n\n${descriptionText(topic.text.replace(/^\n/, ""))}\n`;
+}
+
 /** The page of one command: usage, description, positionals, options by group, common options. */
 export function commandHelp(spec: CommandSpec): string {
   const parts = [
     usageLine(spec),
-    ...spec.description.trim().split("\n\n").map((text) => wrap(text, WIDTH).join("\n")),
+    ...(spec.description === "" ? [] : [descriptionText(spec.description)]),
   ];
   if (spec.positionals.length > 0) {
     parts.push(
@@ -96,6 +125,7 @@ first steps:
   alcove extract /path/to/repo::ARCHIVE
 
   alcove COMMAND --help       tells all about a command
+  alcove help TOPIC           explains ${HELP_TOPICS.map(({ name }) => name).join(", ")}
   alcove --version            shows the version
 `;
 }

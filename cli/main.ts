@@ -17,7 +17,6 @@ import {
 } from "../core/platform/mod.ts";
 import { terminalWidth, Users, writeStderr, writeStdout } from "../core/platform/mod.ts";
 import { encodeText } from "../core/bytes/mod.ts";
-import { log } from "../core/report.ts";
 import { findCommand, nearest, parseCommandArgs } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
 import type { CommonValues } from "./common_options.ts";
@@ -27,6 +26,7 @@ import { JsonReporter } from "./report_json.ts";
 import type { CliReporter, ReporterOptions } from "./report_base.ts";
 import { TextReporter } from "./report_text.ts";
 import type { Command, Values } from "./spec.ts";
+import { systemInformation } from "./system_information.ts";
 import { versionLine } from "./version.ts";
 
 const EXIT_ERROR = 2;
@@ -57,18 +57,16 @@ async function main(argv: readonly string[]): Promise<number> {
   const name = invocation.command;
   if (name === null) {
     print(mainHelp(COMMANDS));
-    return invocation.help ? 0 : EXIT_ERROR;
+    return 0;
   }
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) {
     const family = COMMANDS.filter((command) => command.name.startsWith(`${name} `));
-    if (family.length > 0 && invocation.help) {
+    if (family.length > 0) {
+      const member = invocation.rest.find((word) => !word.startsWith("-"));
+      if (member !== undefined && !invocation.help) throw unknownMember(name, member, family);
       print(familyHelp(name, family));
       return 0;
-    }
-    if (family.length > 0) {
-      const names = family.map((command) => command.name.slice(name.length + 1)).join(", ");
-      throw new UsageError("CommandError", [`alcove ${name}: name what to do: ${names}`]);
     }
     const near = nearest(name, COMMANDS.map((command) => command.name));
     const hint = near ? `, did you mean ${near}?` : "; alcove --help lists the commands";
@@ -83,12 +81,28 @@ async function main(argv: readonly string[]): Promise<number> {
   return await runCommand(command, values, argv);
 }
 
+function unknownMember(family: string, word: string, commands: readonly { name: string }[]): UsageError {
+  const names = commands.map((command) => command.name.slice(family.length + 1));
+  const near = nearest(word, names);
+  const hint = near ? `did you mean ${near}?` : `there are: ${names.join(", ")}`;
+  return new UsageError("CommandError", [
+    `alcove ${family}: there is no command '${family} ${word}', ${hint}`,
+  ]);
+}
+
 async function runCommand(command: Command, values: Values, argv: readonly string[]): Promise<number> {
   const common = values as unknown as CommonValues;
   setUmask(common.umask);
   const reporter = makeReporter(common);
   const context = makeContext(common, reporter, argv);
-  if (common.show_version) log(reporter, "INFO", versionLine("alcove"));
+  if (common.show_version) {
+    reporter.emit({
+      type: "log_message",
+      levelname: "INFO",
+      name: "borg.output.show-version",
+      message: versionLine("alcove"),
+    });
+  }
   let code: number;
   try {
     code = await command.run(context, values) ?? reporter.exitCode(modern);
@@ -198,7 +212,9 @@ function reportError(error: unknown, reporter: CliReporter): void {
     name: "alcove",
     message: expected
       ? error.message
-      : `This is a bug in Alcove, please report it: ${(error as Error)?.stack ?? error}`,
+      : `This is a bug in Alcove, please report it: ${(error as Error)?.stack ?? error}\n\n${
+        systemInformation(env, ["alcove", ...process.argv.slice(2)])
+      }`,
     ...(error instanceof AppError ? { msgid: error.code } : {}),
   });
 }

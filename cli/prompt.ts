@@ -8,8 +8,11 @@ import {
   readPassphrase,
   runProgram,
   splitCommand,
+  writeStderr,
 } from "../core/platform/mod.ts";
+import { encodeHex, encodeText } from "../core/bytes/mod.ts";
 import { KeyError, OsError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
 
 /** A passphrase that the environment gives: BORG_PASSPHRASE, BORG_PASSCOMMAND, BORG_PASSPHRASE_FD, in this order. */
@@ -73,7 +76,10 @@ export async function newPassphrase(context: CommandContext): Promise<string> {
   if (given !== null) return given;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = await askPassphrase("Enter new passphrase: ");
-    if (await askPassphrase("Enter same passphrase again: ") === first) return first;
+    if (await askPassphrase("Enter same passphrase again: ") === first) {
+      verifyPassphrase(context, first);
+      return first;
+    }
     context.reporter.emit({
       type: "log_message",
       levelname: "ERROR",
@@ -82,6 +88,26 @@ export async function newPassphrase(context: CommandContext): Promise<string> {
     });
   }
   throw new KeyError("PasswordRetriesExceeded");
+}
+
+/** Shows a new passphrase to who wants to see whether it is what was meant (a keyboard may be set otherwise). */
+function verifyPassphrase(context: CommandContext, passphrase: string): void {
+  const message = "Do you want your passphrase to be displayed for verification? [yN]: ";
+  if (askYes(context, { variable: "BORG_DISPLAY_PASSPHRASE", message })) {
+    const bytes = encodeText(passphrase);
+    const lines = [
+      `Your passphrase (between double-quotes): "${passphrase}"`,
+      "Make sure the passphrase displayed above is exactly what you wanted.",
+    ];
+    if (bytes.some((byte) => byte >= 0x80)) {
+      lines.push(
+        `Your passphrase (UTF-8 encoding in hex): ${encodeHex(bytes)}`,
+        "It has characters that other keyboards and terminals may lack: keep the hexadecimal form too.",
+      );
+    }
+    writeStderr(encodeText(`${lines.join("\n")}\n`));
+  }
+  log(context.reporter, "INFO", "Remember your passphrase. Your data will be inaccessible without it.");
 }
 
 export interface Question {

@@ -42,13 +42,16 @@ import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
 import { askYes, newPassphrase } from "./prompt.ts";
-import { type KeyPlace, makeKey, readKey } from "./session_key.ts";
+import { type KeyPlace, makeKey, readKey, type RelatedSecrets } from "./session_key.ts";
+import { StoredKey } from "./stored_key.ts";
 import { commandError } from "./values.ts";
 import { BORG_VERSION } from "./version.ts";
 
 export interface StoreOptions {
   /** Default: a shared lock, for reading. */
   exclusive?: boolean;
+  /** No lock: for what must work while a lock is stuck. */
+  unlocked?: boolean;
   /** The location must (true) or must not (false) name an archive. */
   archive?: boolean;
   /** What {now} means in the location; default: the start of the program. Microseconds since 1970. */
@@ -65,6 +68,8 @@ export interface StoreSession extends AsyncDisposable {
   /** Reads the key; with `anyObject` also where the manifest is lost. */
   openCodec(options?: { anyObject?: boolean }): Promise<ObjectCodec>;
   openManifest(operations: readonly Operation[]): Promise<Manifest>;
+  /** The key as it is stored: nobody is asked for a passphrase. */
+  storedKey(): Promise<StoredKey>;
   readonly securityDir: string;
   readonly cacheDir: string | null;
   /** Forgets what this machine has cached, or trusts, of the repository. */
@@ -78,6 +83,8 @@ export interface Session extends StoreSession {
   readonly manifest: Manifest;
   /** Path of the key file, null where the key lies elsewhere. */
   readonly keyFilePath: string | null;
+  /** The keys themselves, where `keepKey` was wished; wiped when the session ends. */
+  readonly keyMaterial: KeyMaterial;
   openArchive(name: string): Promise<Archive>;
   chunkLists(): ChunkListContext;
   /** Remembers the state that was just committed as the newest. */
@@ -87,6 +94,8 @@ export interface Session extends StoreSession {
 export interface SessionOptions extends StoreOptions {
   operations: readonly Operation[];
   needsArchive?: boolean;
+  /** `keyMaterial` will be asked for. */
+  keepKey?: boolean;
   /** Called when the repository is open, and its key and manifest are not yet. */
   whileOpening?: (session: Pick<StoreSession, "location" | "cacheDir">) => void;
 }
@@ -165,7 +174,7 @@ export async function openStore(
   const location = resolveLocation(context, text, options);
   const store = await openRepository(storeEnv(context), location.path, {
     exclusive: options.exclusive ?? false,
-    lock: context.common.lock,
+    lock: context.common.lock && !options.unlocked,
     lockWaitSeconds: context.common.lock_wait,
   });
   return new OpenRepository(
@@ -182,13 +191,14 @@ export async function openSession(
   text: string,
   options: SessionOptions,
 ): Promise<Session> {
-  const { needsArchive, whileOpening, ...rest } = options;
+  const { needsArchive, whileOpening, keepKey, ...rest } = options;
   const session = await openStore(context, text, {
     ...rest,
     ...(needsArchive ? { archive: true } : {}),
   }) as OpenRepository;
   try {
     whileOpening?.(session);
+    session.keepKey = keepKey ?? false;
     await session.load(options.operations);
     return session;
   } catch (error) {
@@ -214,6 +224,8 @@ export interface CreateRepositoryOptions {
   append_only: boolean;
   storage_quota: number | undefined;
   make_parent_dirs: boolean;
+  /** Secrets to share with another repository instead of new ones. */
+  related?: RelatedSecrets;
 }
 
 /** Makes a repository and its key. Where the passphrase is not given, nothing is left behind. */
@@ -232,7 +244,7 @@ export async function createSession(
   });
   const session = new OpenRepository(context, store, location, (fill) => fill);
   try {
-    await session.makeKey(options.encryption, passphrase);
+    await session.makeKey(options.encryption, passphrase, options.related);
     return session;
   } catch (error) {
     await session.undo();
@@ -246,6 +258,14 @@ export async function breakRepositoryLock(context: CommandContext, text: string)
   await breakLock(storeEnv(context), location.path);
 }
 
+/** The version of borg's protocol that the repository's server speaks; for one on this machine, or none, ours. */
+export function serverVersion(context: CommandContext, text: string): string {
+  if (text !== "" || context.env("BORG_REPO") !== undefined) {
+    resolveLocation(context, text, { archive: false });
+  }
+  return BORG_VERSION;
+}
+
 class OpenRepository implements Session, NewSession {
   readonly #security: RepositorySecurity;
   readonly #dirs: BaseDirs;
@@ -254,6 +274,8 @@ class OpenRepository implements Session, NewSession {
   /** Whether a passphrase that is not empty protects the key. */
   #passphraseProtected = false;
   keyFilePath: string | null = null;
+  keepKey = false;
+  #material: KeyMaterial | null = null;
   readonly #fileTotals = new Map<string, FileTotals | null>();
   readonly #signal: Disposable;
 
@@ -284,6 +306,11 @@ class OpenRepository implements Session, NewSession {
     return this.#manifest;
   }
 
+  get keyMaterial(): KeyMaterial {
+    if (this.#material === null) throw new TypeError("Cannot show the keys: they were not kept");
+    return this.#material;
+  }
+
   get securityDir(): string {
     return `${this.#dirs.security}/${encodeHex(this.store.id)}`;
   }
@@ -303,7 +330,8 @@ class OpenRepository implements Session, NewSession {
     this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));
-    wipeKey(material);
+    if (this.keepKey) this.#material = material;
+    else wipeKey(material);
     return this.#codec;
   }
 
@@ -350,6 +378,10 @@ class OpenRepository implements Session, NewSession {
     };
   }
 
+  async storedKey(): Promise<StoredKey> {
+    return new StoredKey(this.#keys(), detectMode(await readManifestObject(this.store)), this.store);
+  }
+
   async openManifest(operations: readonly Operation[]): Promise<Manifest> {
     const codec = await this.openCodec();
     return await Manifest.load(this.store, codec, { operations, tamRequired: codec.tamRequired });
@@ -379,9 +411,10 @@ class OpenRepository implements Session, NewSession {
     };
   }
 
-  async makeKey(mode: EncryptionMode, passphrase: string): Promise<void> {
+  async makeKey(mode: EncryptionMode, passphrase: string, related?: RelatedSecrets): Promise<void> {
     const { material, keyFile } = await makeKey(this.#keys(), mode, {
       passphrase,
+      ...(related ? { related } : {}),
       saveInRepository: (blob) => this.store.saveKey(blob),
     });
     this.keyFilePath = keyFile;
@@ -434,6 +467,7 @@ class OpenRepository implements Session, NewSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#codec?.dispose();
+    if (this.#material) wipeKey(this.#material);
     try {
       await this.store.close();
     } finally {

@@ -1,6 +1,6 @@
 /** Finding, unlocking and making the key of a repository: where blobs lie, and who knows the passphrase. */
 import { encodeText } from "../core/bytes/mod.ts";
-import { decodeKeyFile, encodeKeyFile } from "../core/crypto/mod.ts";
+import { decodeKeyFile, encodeKeyFile, Secret } from "../core/crypto/mod.ts";
 import { type BaseDirs, KeyDir, keyFileName } from "../core/local/mod.ts";
 import {
   decodeKey,
@@ -37,7 +37,14 @@ export interface ReadKey {
 /** How often a wrong passphrase may be typed. */
 const PASSPHRASE_ATTEMPTS = 3;
 
-function keyDir(place: KeyPlace): KeyDir {
+/** What two repositories share so that a chunk has the same id and the same borders in both. */
+export interface RelatedSecrets {
+  readonly idKey: Uint8Array;
+  /** Signed 32 bits. */
+  readonly chunkSeed: number;
+}
+
+export function keyDir(place: KeyPlace): KeyDir {
   return new KeyDir({
     files: place.context.files,
     directory: place.dirs.keys,
@@ -95,9 +102,17 @@ async function unlock(
 export async function makeKey(
   place: KeyPlace,
   mode: EncryptionMode,
-  options: { passphrase: string; saveInRepository: (blob: Uint8Array) => Awaitable<void> },
+  options: {
+    passphrase: string;
+    related?: RelatedSecrets;
+    saveInRepository: (blob: Uint8Array) => Awaitable<void>;
+  },
 ): Promise<{ material: KeyMaterial; keyFile: string | null }> {
-  const material = newKey(mode, place.repositoryId, randomBytes);
+  const fresh = newKey(mode, place.repositoryId, randomBytes);
+  const { related } = options;
+  const material = related
+    ? { ...fresh, idKey: new Secret(related.idKey.slice()), chunkSeed: related.chunkSeed }
+    : fresh;
   const { keyStorage } = modeTraits(mode);
   if (keyStorage === null) return { material, keyFile: null };
   const blob = encodeKey(material, { passphrase: options.passphrase, randomBytes });
@@ -106,8 +121,13 @@ export async function makeKey(
     return { material, keyFile: null };
   }
   const dir = keyDir(place);
-  const { path, host } = place.location;
-  const keyFile = dir.newPath(keyFileName({ path, host: host ?? null }));
+  const keyFile = newKeyFile(place);
   dir.create(keyFile, encodeKeyFile(place.repositoryId, blob));
   return { material, keyFile };
+}
+
+/** Where a key file for a repository that has none goes. */
+export function newKeyFile(place: KeyPlace): string {
+  const { path, host } = place.location;
+  return keyDir(place).newPath(keyFileName({ path, host: host ?? null }));
 }

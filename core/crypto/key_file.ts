@@ -21,13 +21,13 @@ import {
   type Unpacked,
   type UnpackedMap,
 } from "../bytes/mod.ts";
+import { wrapBase64 } from "./_wrap_base64.ts";
 import { aesCtrFromZero } from "./cipher.ts";
 import { hmacSha256 } from "./id_hash.ts";
 import { deriveKey, deriveKeyAside, MAX_PBKDF2_ITERATIONS, PBKDF2_ITERATIONS } from "./key_derive.ts";
 import { equalInConstantTime } from "./secret.ts";
 
 const FILE_MAGIC = "BORG_KEY ";
-const LINE_LENGTH = 70;
 /** A blob holds about 400 bytes; below this it cannot be one. */
 const MIN_BLOB_LENGTH = 20;
 
@@ -75,11 +75,6 @@ export function encodeKeyBlob(
   key.fill(0);
   inner.fill(0);
   return wrapBase64(outer);
-}
-
-function wrapBase64(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-  return text.match(new RegExp(`.{1,${LINE_LENGTH}}`, "g"))!.join("\n");
 }
 
 /** Unwraps a blob: null when the passphrase is wrong. Throws {@link KeyFormatError} when it is not a blob we can read. */

@@ -33,6 +33,14 @@ export {
   KeyFormatError,
 } from "./key_file.ts";
 export {
+  decodePaperId,
+  decodePaperLine,
+  encodePaperKey,
+  joinPaperLines,
+  type PaperId,
+  paperRepositoryId,
+} from "./paper_key.ts";
+export {
   hkdfSha512,
   hmacSha512,
   TAM_HMAC_LENGTH,

@@ -24,11 +24,12 @@ import { writeConfig } from "./config_file.ts";
 import { removeTree } from "./create_repository.ts";
 import type { StoreEnv } from "./env.ts";
 import { requiredFreeSpace } from "./free_space.ts";
+import type { Hints } from "./hints.ts";
 import type { Lock } from "./lock.ts";
 import { appendOnlyRefusal, nonceMoved } from "./mem_store.ts";
 import { readNonce, writeNonce } from "./nonce_file.ts";
 import { SegmentDir } from "./segment_dir.ts";
-import { HEADER_BYTES, ID_HEADER_BYTES, TAG_PUT } from "./segment_format.ts";
+import { HEADER_BYTES, ID_HEADER_BYTES, TAG_DELETE, TAG_PUT } from "./segment_format.ts";
 import { SegmentReader } from "./segment_read.ts";
 import { SegmentWriter } from "./segment_write.ts";
 import { completeState, type Log, type OpenState, openState, type RepositoryState } from "./state.ts";
@@ -47,6 +48,17 @@ export interface SegmentStoreParts {
   lock: Lock | null;
   /** Just created: destroyed again if there is no room for its first transaction. */
   created: boolean;
+}
+
+/** An entry of a segment file as it lies there. */
+export interface LowLevelEntry {
+  readonly kind: "put" | "delete" | "commit";
+  /** null for a commit. */
+  readonly id: ChunkId | null;
+  readonly segment: number;
+  readonly offset: number;
+  /** What a put stores; empty else. */
+  readonly data: Uint8Array;
 }
 
 export class SegmentStore implements StoreDeleter {
@@ -306,6 +318,33 @@ export class SegmentStore implements StoreDeleter {
     await this.#ready();
     this.#state = await completeState(this.#log, this.#state!, () => this.#maySave());
     return this.#state.hints!.storageQuotaUse;
+  }
+
+  /** What compaction knows of the committed segments; the caller changes nothing in it. */
+  async hints(): Promise<Readonly<Hints>> {
+    await this.storageQuotaUse();
+    return this.#state!.hints!;
+  }
+
+  /**
+   * Every entry of the segment files in their order, whatever became of it: committed or not, deleted or superseded. With
+   * `segment`, and `offset`, only what is there. Damaged segments are reported and left. `data` is valid until the next entry.
+   */
+  *everyEntry(place: { segment?: number; offset?: number }): Generator<LowLevelEntry> {
+    const { dir, reader } = this.#log;
+    for (const segment of dir.ascending()) {
+      if (place.segment !== undefined && segment !== place.segment) continue;
+      try {
+        for (const { tag, id, offset, data } of reader.entries(segment, { verify: true })) {
+          if (place.offset !== undefined && offset !== place.offset) continue;
+          const kind = tag === TAG_PUT ? "put" : tag === TAG_DELETE ? "delete" : "commit";
+          yield { kind, id: kind === "commit" ? null : asChunkId(id.slice()), segment, offset, data };
+        }
+      } catch (error) {
+        if (!(error instanceof IntegrityError)) throw error;
+        emit(this.#env.reporter, "ERROR", `Segment ${segment} is damaged (${error.message}): skipped`);
+      }
+    }
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { findCommand, nearest, parseCommandArgs } from "../../../cli/args.ts";
+import { COMMON_OPTIONS } from "../../../cli/common_options.ts";
 import { commandHelp } from "../../../cli/help.ts";
 import { COMMANDS } from "../../../cli/commands.ts";
 import type { CommandSpec } from "../../../cli/spec.ts";
@@ -103,7 +104,7 @@ Deno.test("commandHelp() names every option of every command", async () => {
     const { command } = await entry.load();
     assert.equal(command.spec.summary, entry.summary);
     const page = commandHelp(command.spec);
-    for (const option of command.spec.options) {
+    for (const option of [...command.spec.options, ...COMMON_OPTIONS]) {
       if (!option.hidden) {
         for (const flag of option.flags) assert.ok(page.includes(flag), `${entry.name} ${flag}`);
       }

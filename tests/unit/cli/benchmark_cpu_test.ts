@@ -44,15 +44,15 @@ Deno.test("benchmark cpu works on a single byte, and refuses sizes that are none
 
 Deno.test("a family of commands tells its members where none is named", () => {
   using place = workplace();
-  for (const args of [["benchmark"], ["benchmark", "gpu"], ["--info", "benchmark", "--show-rc"]]) {
-    const { stdout, stderr } = place.alcove(args, { code: 2 });
+  for (const [word, hint] of [["gpu", /did you mean cpu\?/], ["frobnicate", /there are: .*cpu/]] as const) {
+    const { stdout, stderr } = place.alcove(["benchmark", word], { code: 2 });
     assert.equal(stdout, "");
-    assert.match(stderr, /alcove benchmark: name what to do: cpu/);
+    assert.match(stderr, hint);
   }
-  assert.match(
-    place.alcove(["benchmark", "--help"]).stdout,
-    /^usage: alcove benchmark COMMAND[^]*\n {2}benchmark cpu /,
-  );
+  for (const args of [["benchmark"], ["--info", "benchmark", "--show-rc"], ["benchmark", "--help"]]) {
+    const { stdout } = place.alcove(args);
+    assert.match(stdout, /^usage: alcove benchmark COMMAND[^]*\n {2}benchmark cpu /);
+  }
   assert.match(
     place.alcove(["benchmark", "cpu", "--help"]).stdout,
     /^usage: alcove benchmark cpu \[options\]\n/,

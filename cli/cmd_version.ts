@@ -1,0 +1,28 @@
+/** `version`: the versions of borg's interface that client and server speak. */
+import type { CommandContext } from "./context.ts";
+import { serverVersion } from "./session.ts";
+import type { Command, CommandSpec } from "./spec.ts";
+import { BORG_VERSION } from "./version.ts";
+
+const spec: CommandSpec = {
+  name: "version",
+  summary: "show the versions of client and server",
+  description:
+    `Shows two versions, of this program and of the one at the server; without a server, twice the same. They are
+versions of borg's command line and protocol, as front ends and scripts expect them; Alcove's own is in --version.`,
+  options: [],
+  positionals: [{
+    name: "location",
+    metavar: "REPOSITORY",
+    count: "?",
+    default: "",
+    help: "a repository, for the server's version",
+  }],
+};
+
+function run(context: CommandContext, values: Record<string, unknown>): void {
+  const server = serverVersion(context, values["location"] as string);
+  context.print(`${BORG_VERSION} / ${server}\n`);
+}
+
+export const command: Command = { spec, run };
