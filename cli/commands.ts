@@ -49,6 +49,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./cmd_with_lock.ts"),
   },
   {
+    name: "upgrade",
+    summary: "upgrade a repository of an older version",
+    load: () => import("./cmd_upgrade.ts"),
+  },
+  {
     name: "break-lock",
     summary: "remove the locks of a repository",
     load: () => import("./cmd_break_lock.ts"),

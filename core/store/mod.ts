@@ -22,3 +22,4 @@ export { MemStore, type MemStoreOptions } from "./mem_store.ts";
 export { Lock, type LockOptions } from "./lock.ts";
 export { MAX_SEGMENT_SIZE, parseSize } from "./config.ts";
 export { crc32 } from "./crc32.ts";
+export { type AtticOptions, type AtticResult, upgradeAttic } from "./upgrade_attic.ts";
