@@ -18,7 +18,6 @@ export async function convertRepository(context: CommandContext, values: Convert
   const { env, path, keys, oldKeys } = repositoryFiles(context, values.location);
   const say = (message: string): void => log(context.reporter, "INFO", message);
   const backup = values.inplace ? null : backupPath(context, path);
-  if (backup !== null) say(`A copy of a repository of attic goes to ${backup}`);
   const { repositoryId, converted } = await upgradeAttic(env, path, {
     dryRun: values.dry_run,
     backup,
@@ -27,6 +26,7 @@ export async function convertRepository(context: CommandContext, values: Convert
   });
   context.reporter.finish();
   const verb = values.dry_run ? "to convert" : "converted";
+  if (converted > 0 && backup !== null) say(`Files as they were, by hard links: ${backup}`);
   say(converted === 0 ? "The repository is not one of attic." : `Files ${verb}: ${converted}`);
   const search = { files: context.files, to: keys, repositoryId, dryRun: values.dry_run };
   const tell = (of: string, key: MovedKey | null): void =>

@@ -26,12 +26,15 @@ export interface MovedKey {
   to: string;
 }
 
-/** Writes attic's key file of the repository anew where borg looks; attic's stays. null: there is none. */
+/**
+ * Writes attic's key file of the repository anew where borg looks; attic's stays. A file that is there already may have
+ * another passphrase by now and stays, too. null: there is none.
+ */
 export function convertAtticKey(search: OldKeySearch): MovedKey | null {
   const from = findKey(search, ATTIC_MAGIC);
   if (from === null) return null;
   const to = posix.join(search.to, posix.basename(from));
-  if (!search.dryRun) {
+  if (!search.dryRun && !search.files.exists(to)) {
     const text = decodeText(search.files.readFile(from));
     writeDurably(search.files, to, encodeText(text.replace(ATTIC_MAGIC, BORG_MAGIC)));
   }

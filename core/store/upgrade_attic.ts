@@ -9,6 +9,7 @@ import { readConfig } from "./config_file.ts";
 import { README } from "./create_repository.ts";
 import type { StoreEnv, StoreFiles } from "./env.ts";
 import { Lock } from "./lock.ts";
+import { requireFolder } from "./open_repository.ts";
 import { replaceFile } from "./save_file.ts";
 import { ATTIC_MAGIC, MAGIC_BYTES, SEGMENT_MAGIC } from "./segment_format.ts";
 import { SegmentDir } from "./segment_dir.ts";
@@ -39,6 +40,7 @@ const LOCK_FILES = new Set(["lock.exclusive", "lock.roster"]);
  */
 export async function upgradeAttic(env: StoreEnv, path: string, options: AtticOptions): Promise<AtticResult> {
   const { files } = env;
+  requireFolder(env, path);
   const { id: repositoryId, segmentsPerDir } = readConfig(env, path).settings();
   const lock = new Lock(env, `${path}/lock`, { waitSeconds: options.lockWaitSeconds });
   await lock.acquire(true);
