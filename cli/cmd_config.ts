@@ -70,8 +70,8 @@ one that only grows; additional_free_space keeps some room free, so that a full 
       name: "cache",
       help: "settings of the cache: this program has none and refuses",
     },
-    { flags: ["-d", "--delete"], name: "delete", help: "remove the setting" },
-    { flags: ["-l", "--list"], name: "list", help: "print all settings" },
+    { flags: ["-d", "--delete"], name: "delete", exclusive: "what", help: "remove the setting" },
+    { flags: ["-l", "--list"], name: "list", exclusive: "what", help: "print all settings" },
   ],
   positionals: [
     {
@@ -91,7 +91,6 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   if (values.cache) {
     throw commandError("there are no settings of the cache: leave --cache out for those of the repository");
   }
-  if (values.delete && values.list) throw commandError("--delete and --list cannot be used together");
   if (!values.list && !values.name) throw commandError("name the setting, or give --list to see all");
   const changes = values.delete || (!values.list && Boolean(values.value));
   await using session = await openStore(context, values.location, { archive: false, exclusive: changes });

@@ -49,7 +49,7 @@ export function parseInterval(text: string): number {
   return Number(number.replaceAll("_", "")) * unit;
 }
 
-const keep = (flags: string[], name: PruneRule, help: string): OptionSpec => ({
+const keep = (flags: string[], name: PruneRule, help: string, exclusive?: string): OptionSpec => ({
   flags,
   name,
   metavar: "N",
@@ -57,13 +57,8 @@ const keep = (flags: string[], name: PruneRule, help: string): OptionSpec => ({
   default: 0,
   group: "what to keep",
   help,
+  ...(exclusive === undefined ? {} : { exclusive }),
 });
-
-const EXCLUSIVE = [
-  ["quarterly_13weekly", "--keep-13weekly", "quarterly_3monthly", "--keep-3monthly"],
-  ["prefix", "--prefix", "glob_archives", "--glob-archives"],
-  ["stats", "--stats", "quick_stats", "--quick-stats"],
-] as const;
 
 const spec: CommandSpec = {
   name: "prune",
@@ -100,8 +95,18 @@ What interrupted backups left behind (checkpoints) is deleted, unless it is the 
     keep(["-d", "--keep-daily"], "daily", "N archives of different days"),
     keep(["-w", "--keep-weekly"], "weekly", "N archives of different weeks"),
     keep(["-m", "--keep-monthly"], "monthly", "N archives of different months"),
-    keep(["--keep-13weekly"], "quarterly_13weekly", "N archives of different quarters of 13 weeks"),
-    keep(["--keep-3monthly"], "quarterly_3monthly", "N archives of different quarters of 3 months"),
+    keep(
+      ["--keep-13weekly"],
+      "quarterly_13weekly",
+      "N archives of different quarters of 13 weeks",
+      "quarters",
+    ),
+    keep(
+      ["--keep-3monthly"],
+      "quarterly_3monthly",
+      "N archives of different quarters of 3 months",
+      "quarters",
+    ),
     keep(["-y", "--keep-yearly"], "yearly", "N archives of different years"),
     ...SELECTION_OPTIONS.filter(({ name }) => name === "prefix" || name === "glob_archives"),
     { flags: ["--save-space"], name: "save_space", help: "work slower, but with less space" },
@@ -157,8 +162,8 @@ function policyOf(values: PruneValues): PrunePolicy {
   if (values.within === undefined && rules.length === 0) {
     throw commandError("nothing says what to keep: give at least one of the --keep-… options");
   }
-  for (const [one, flag, other, otherFlag] of EXCLUSIVE) {
-    if (values[one] && values[other]) throw commandError(`${flag} and ${otherFlag} cannot be used together`);
+  if (values.stats && values.quick_stats) {
+    throw commandError("--stats and --quick-stats cannot be used together");
   }
   return {
     keep: Object.fromEntries(rules.map((rule) => [rule, values[rule]])),

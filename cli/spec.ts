@@ -20,6 +20,10 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   readonly default?: unknown;
   readonly required?: boolean;
+  /** Of the options with the same word here only one may be given. */
+  readonly exclusive?: string;
+  /** An option with a value that may not be given twice. */
+  readonly once?: boolean;
   /** Heading in the help. */
   readonly group?: string;
   /** Still accepted, but not shown. */
