@@ -49,6 +49,12 @@ const printError = (text: string): void => {
 
 /** Runs the command line; answers the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
+  const zone = env("TZ");
+  // What is no name of a zone, the engine takes for UTC.
+  if (zone !== undefined && !/^[A-Za-z_]+(\/[A-Za-z_-]+)*$/.test(zone)) {
+    const { useTimeZone } = await import("./time_zone.ts");
+    useTimeZone(zone, (name) => process.env["TZ"] = name);
+  }
   const invocation = findCommand(argv, COMMANDS.map((command) => command.name));
   if (invocation.version) {
     print(`${versionLine("alcove")}\n`);

@@ -29,6 +29,10 @@ const ZONES = [
   "Australia/Lord_Howe",
   "Pacific/Apia",
   "Pacific/Kiritimati",
+  "CET-1CEST,M3.5.0,M10.5.0/3",
+  "AEST-10AEDT,M10.1.0,M4.1.0/3",
+  "<+0330>-3:30",
+  "/usr/share/zoneinfo/Europe/Berlin",
 ];
 
 /** Adds archives without contents to a repository, all in one transaction. */
