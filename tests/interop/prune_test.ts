@@ -131,7 +131,7 @@ function makeTimes(random: (below: number) => number, nowS: number): number[] {
     () => nowS - random(24 * 90) * HOUR - 1800,
     () => moment + (random(96) - 48) * 1800,
     () => moment + (random(200) - 100) * 86_400,
-    () => moment + random(600) - 300,
+    () => moment + random(120) - 60,
     () => Date.UTC(1998 + random(32), random(12), 1 + random(31), random(24)) / 1000,
   ];
   const kind = random(kinds.length + 1);
@@ -146,7 +146,7 @@ function makeArchives(random: (below: number) => number, nowS: number): [string,
   for (let set = 0; set < SETS; set++) {
     for (const [i, seconds] of makeTimes(random, nowS).entries()) {
       const suffix = ["", "", "", "", "", "", ".checkpoint", `.checkpoint.${i}`, ".checkpoint.x"][random(9)]!;
-      const fraction = String(random(4) === 0 ? 0 : random(1e6)).padStart(6, "0");
+      const fraction = String(random(3) > 0 ? 0 : random(1e6)).padStart(6, "0");
       const time = `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${fraction}`;
       archives.push([`s${set}-${String(random(1000)).padStart(3, "0")}-${i}${suffix}`, time]);
     }
