@@ -11,7 +11,7 @@ import {
 } from "./archive_selection.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
-import { objectWorkers } from "./object_workers.ts";
+import { ObjectThreads } from "./object_workers.ts";
 import { askYes } from "./prompt.ts";
 import { openStore, type StoreSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -73,6 +73,8 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   validate(values);
   if (values.repair) confirmRepair(context);
   await using session = await openStore(context, values.location, { exclusive: true });
+  using spawner = new ObjectThreads(context);
+  if (values.verify_data) spawner.startEarly();
   if (!values.archives_only) {
     const { ok } = await session.store.check({
       repair: values.repair,
@@ -81,7 +83,9 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     });
     if (!ok) return context.reporter.countWarning();
   }
-  if (!values.repo_only && !await checkArchives(context, session, values)) context.reporter.countWarning();
+  if (!values.repo_only && !await checkArchives(context, session, values, spawner)) {
+    context.reporter.countWarning();
+  }
 }
 
 function confirmRepair(context: CommandContext): void {
@@ -98,6 +102,7 @@ async function checkArchives(
   context: CommandContext,
   session: StoreSession,
   values: CheckValues,
+  spawner: ObjectThreads,
 ): Promise<boolean> {
   const { archive } = session.location;
   const codec = await session.openCodec({ anyObject: true });
@@ -120,7 +125,7 @@ async function checkArchives(
     newIndex: (capacity) => ChunksIndex.withCapacity(capacity),
     nowUs: context.nowUs,
     breathe: makeBreath(),
-    spawner: objectWorkers(context),
+    spawner,
   }, {
     repair: values.repair,
     verifyData: values.verify_data,

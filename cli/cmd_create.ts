@@ -4,6 +4,7 @@ import { printable } from "../core/bytes/mod.ts";
 import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
 import { monotonicMs } from "../core/platform/mod.ts";
+import type { WorkerSpawner } from "../core/object/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
@@ -11,13 +12,16 @@ import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
 import { aheadOptions, makeSource, neverBackedUp } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
-import { openFilesCache } from "./files_cache_mode.ts";
+import { hasFilesCache, openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
-import { objectWorkers } from "./object_workers.ts";
+import { ObjectThreads } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
 import { commandError, parseDateTime } from "./values.ts";
+
+/** A thread is for large trees: each root costs it memory and a turn. */
+const MAX_THREAD_ROOTS = 16;
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as CreateValues;
@@ -32,29 +36,38 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
   );
   const plainRoots = paths.length > 0 && !paths.some((path) => path === "-" || path.includes("/./"));
-  using threads = new DisposableStack();
-  let walkThread: WalkThread | null = null;
+  using objectThreads = new ObjectThreads(context);
+  using walking: { thread: WalkThread | null } & Disposable = {
+    thread: null,
+    [Symbol.dispose]() {
+      this.thread?.[Symbol.dispose]();
+    },
+  };
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
     needsArchive: true,
     whileOpening: (opening) => {
       const { cacheDir } = opening;
-      if (!plainRoots || cacheDir === null) return;
+      // Nothing is known of these files, so all of them are going to be read.
+      if (cacheDir !== null && !values.dry_run && !hasFilesCache(context, cacheDir)) {
+        objectThreads.startEarly();
+      }
+      if (!plainRoots || paths.length > MAX_THREAD_ROOTS || cacheDir === null) return;
       const skip = neverBackedUp(context, opening);
       const first = aheadOptions(context, { values, rules: rules.rules, root: paths[0]!, skip });
-      walkThread = threads.use(WalkThread.start(context, values, { cacheDir, first }));
+      walking.thread = WalkThread.start(context, values, { cacheDir, first });
     },
     ...(timestampUs === undefined ? {} : { placeholderTimeUs: timestampUs }),
   });
   const { location } = session;
   log(context.reporter, "INFO", `Creating archive at "${location.processed}"`);
   const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
-  if (!await (walkThread as WalkThread | null)?.ready) walkThread = null;
+  const walkThread = await walking.thread?.ready ? walking.thread : null;
   const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkThread });
   if (values.dry_run) return dryRun(context, source);
 
-  const backup = prepare(context, session, values, source, timestampUs);
+  const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
   context.stopCleanly();
   try {
     await backup.work.run();
@@ -92,16 +105,20 @@ function validate(values: CreateValues, paths: readonly string[]): void {
 function prepare(
   context: CommandContext,
   session: Session,
-  values: CreateValues,
-  source: ReturnType<typeof makeSource>,
-  timestampUs: number | undefined,
+  options: {
+    values: CreateValues;
+    source: ReturnType<typeof makeSource>;
+    timestampUs: number | undefined;
+    spawner: WorkerSpawner;
+  },
 ): { writer: ArchiveWriter; work: Backup; dispose: () => void } {
+  const { values, source, timestampUs, spawner } = options;
   const { store, codec, manifest, location } = session;
   const seen = new ChunksIndex();
   const sink = new ChunkSink(store, codec, seen, {
     compression: values.compression,
     largestChunk: largestChunk(values.chunker_params),
-    spawner: objectWorkers(context),
+    spawner,
   });
   const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
     name: location.archive!,

@@ -148,7 +148,7 @@ async function deleteArchives(
   });
   await runDelete(lists, plan, {
     nowUs: context.nowUs(),
-    onChunk: (done, total) => progress(context, done, total),
+    onProgress: (done, total) => progress(context, done, total),
   });
   context.reporter.finish();
   session.afterCommit();
@@ -169,7 +169,7 @@ function damaged(context: CommandContext, info: ArchiveInfo, error: AppError): v
 }
 
 function progress(context: CommandContext, done: number, total: number): void {
-  if (!context.reporter.progress || done % 512 !== 0) return;
+  if (!context.reporter.progress) return;
   context.reporter.emit({
     type: "progress_percent",
     operation: 1,

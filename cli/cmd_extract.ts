@@ -3,7 +3,7 @@ import { Extraction, extractionSize, type Item } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { makeTarget } from "./extract_target.ts";
-import { objectWorkers } from "./object_workers.ts";
+import { ObjectThreads } from "./object_workers.ts";
 import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession } from "./session.ts";
@@ -80,9 +80,14 @@ and most flags takes root.`,
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as ExtractValues;
   const { reporter } = context;
+  using spawner = new ObjectThreads(context);
   await using session = await openSession(context, values.location, {
     operations: ["read"],
     needsArchive: true,
+    whileOpening: () => {
+      // A whole archive is worth threads; of a few files nobody knows.
+      if (values.paths.length === 0) spawner.startEarly();
+    },
   });
   const archive = await session.openArchive(session.location.archive!);
   const matcher = buildMatcher(context, values, values.paths);
@@ -93,7 +98,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     stripComponents: values.strip_components,
     dryRun: values.dry_run,
     parts: context.common.consider_part_files,
-    spawner: objectWorkers(context),
+    spawner,
     ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printBytes(data) } : {}),
     ...(values.output_list
       ? {

@@ -95,7 +95,7 @@ async function infoArchives(context: CommandContext, session: Session, values: I
     : selectArchives(session.manifest, values, { checkpoints: true, fill: session.fill }).map((info) =>
       info.name
     );
-  const all = await allChunks(session.chunkLists(), new Set());
+  const all = await allChunks(session.chunkLists());
   const totals = await totalsOf(session, all);
   const objects: unknown[] = [];
   for (const [i, archiveName] of names.entries()) {

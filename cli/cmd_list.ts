@@ -117,7 +117,7 @@ async function listArchive(
     values.format ?? (values.short ? "{path}{NL}" : DEFAULT_ITEM_FORMAT),
     archive,
   );
-  if (format.needsCounts) format.counts = await allChunks(session.chunkLists(), new Set());
+  if (format.needsCounts) format.counts = await allChunks(session.chunkLists());
   const matcher = buildMatcher(context, values, values.paths);
   const { needsContents } = format;
   const all = values.paths.length === 0 && matcher.empty;

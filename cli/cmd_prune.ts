@@ -15,7 +15,6 @@ import { globToRegExp } from "../core/fs/mod.ts";
 import { log } from "../core/report.ts";
 import { archiveLine } from "./archive_line.ts";
 import { SELECTION_OPTIONS, type SelectionValues } from "./archive_selection.ts";
-import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { deletedStats } from "./deleted_stats.ts";
 import { formatLocalTime } from "./local_time.ts";
@@ -235,7 +234,10 @@ async function deleteArchives(
       : {}),
   });
   if (doomed.length > 0) {
-    await runDelete(lists, plan, { nowUs: context.nowUs(), onChunk: makeProgress(context, doomed.length) });
+    await runDelete(lists, plan, {
+      nowUs: context.nowUs(),
+      onProgress: makeProgress(context, doomed.length),
+    });
     context.reporter.emit({ type: "progress_percent", operation: 1, msgid: "prune", finished: true });
     session.afterCommit();
   }
@@ -248,9 +250,8 @@ async function deleteArchives(
 
 /** Progress in archives, as borg counts, from progress in chunks: all archives are deleted together. */
 function makeProgress(context: CommandContext, archives: number) {
-  const breathe = makeBreath();
   let next = 0;
-  return (done: number, total: number): void | Promise<void> => {
+  return (done: number, total: number): void => {
     const percent = 100 * done / total;
     if (percent >= next) {
       next = 5 * Math.floor(percent / 5) + 5;
@@ -264,7 +265,6 @@ function makeProgress(context: CommandContext, archives: number) {
         message: `Pruning archives ${percent.toFixed(0).padStart(3)}%`,
       });
     }
-    return breathe();
   };
 }
 

@@ -54,7 +54,8 @@ export function makeSource(context: CommandContext, session: Session, options: S
   const { files, users } = context;
   const { values, cache } = options;
   const attributes = openAttributes();
-  const extended = extendedOptions(context, attributes, values);
+  const unread = new UnreadMetas();
+  const extended = extendedOptions(context, attributes, values, unread);
   let onLeave: (path: string) => void = () => {};
   const entries = allEntries(context, session, { ...options, attributes, onLeave: (path) => onLeave(path) });
   const metaOptions = {
@@ -75,14 +76,16 @@ export function makeSource(context: CommandContext, session: Session, options: S
     extended: (entry, stat, fd) =>
       entry.bare && typeof stat.flags === "number"
         ? flagsAlone(entry.path, stat, extended)
-        : extendedMeta({ path: entry.path, fd, at: fd === undefined ? entry.at : undefined }, stat, extended),
+        : unread.watch(() =>
+          extendedMeta({ path: entry.path, fd, at: fd === undefined ? entry.at : undefined }, stat, extended)
+        ),
     bareExtended: (entry, stat) =>
       typeof stat.flags === "number"
         ? flagsAlone(entry.path, stat, extended)
         : extendedMeta({ path: entry.path, at: entry.at }, stat, extended),
     readLink: (path, at) => readSourceLink(files, path, at),
     warningOf,
-    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values) }),
+    ...(cache === null ? {} : { cache: cacheByPath(cache, context.cwd, values, unread) }),
   };
 }
 
@@ -96,6 +99,7 @@ function extendedOptions(
   context: CommandContext,
   attributes: Attributes,
   values: CreateValues,
+  unread: UnreadMetas,
 ): ExtendedMetaOptions {
   return {
     attributes,
@@ -104,9 +108,32 @@ function extendedOptions(
     flags: !values.noflags,
     acls: !values.noacls,
     xattrs: !values.noxattrs,
-    onUnreadable: (path, message) =>
-      log(context.reporter, "WARNING", `${printable(path)}: ${printable(message)}`),
+    onUnreadable: (path, message) => {
+      unread.tell();
+      log(context.reporter, "WARNING", `${printable(path)}: ${printable(message)}`);
+    },
   };
+}
+
+/** Those that lack an attribute which could not be read: the file has more than they say. */
+class UnreadMetas {
+  readonly #metas = new WeakSet<ExtendedMeta>();
+  #told = false;
+
+  tell(): void {
+    this.#told = true;
+  }
+
+  watch(read: () => ExtendedMeta | null): ExtendedMeta | null {
+    this.#told = false;
+    const meta = read();
+    if (this.#told && meta !== null) this.#metas.add(meta);
+    return meta;
+  }
+
+  has(meta: ExtendedMeta | null): boolean {
+    return meta !== null && this.#metas.has(meta);
+  }
 }
 
 /** With what the walk itself needs. */
@@ -272,7 +299,12 @@ function followed(context: CommandContext, entry: WalkEntry, values: CreateValue
 }
 
 /** The files cache knows absolute paths: a backup of "." from two folders is two different things. */
-function cacheByPath(cache: FilesCache, cwd: string, values: CreateValues): NonNullable<Source["cache"]> {
+function cacheByPath(
+  cache: FilesCache,
+  cwd: string,
+  values: CreateValues,
+  unread: UnreadMetas,
+): NonNullable<Source["cache"]> {
   const { rechunk } = values.files_cache;
   const sawAll = !values.noacls && !values.noxattrs;
   const absolute = (path: string): string => path.startsWith("/") ? path : `${cwd}/${path}`;
@@ -280,7 +312,7 @@ function cacheByPath(cache: FilesCache, cwd: string, values: CreateValues): NonN
     lookup: (path, stat) => rechunk ? null : cache.lookup(absolute(path), stat),
     foundBare: () => cache.foundBare,
     remember: (path, stat, chunks, extended) =>
-      cache.remember(absolute(path), stat, chunks, sawAll && isBare(extended)),
+      cache.remember(absolute(path), stat, chunks, sawAll && isBare(extended) && !unread.has(extended)),
   };
 }
 

@@ -39,6 +39,11 @@ export function filesCacheName(context: CommandContext): string {
   return suffix ? `files.${suffix.replaceAll("/", "_")}` : "files";
 }
 
+/** Whether there is a cache in the repository's cache folder. */
+export function hasFilesCache(context: CommandContext, cacheDir: string): boolean {
+  return context.files.exists(`${cacheDir}/${filesCacheName(context)}`);
+}
+
 /** Loads the cache of this repository, null where it is switched off. */
 export function openFilesCache(
   context: CommandContext,

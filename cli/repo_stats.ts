@@ -18,7 +18,7 @@ export function statsLine(label: string, sizes: readonly number[], iec: boolean)
 
 /** Reads, or takes from the cache, the chunk lists of all archives and adds them up. */
 export async function repositoryTotals(session: Session): Promise<IndexTotals> {
-  const index = await allChunks(session.chunkLists(), new Set());
+  const index = await allChunks(session.chunkLists());
   const totals = await totalsOf(session, index);
   index.dispose();
   return totals;

@@ -41,6 +41,7 @@ import {
   type StoreEnv,
 } from "../core/store/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
+import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
@@ -500,6 +501,7 @@ class OpenRepository implements Session, NewSession {
       cache: new ChunksIndexCache(this.context.files, `${this.cacheDir}/archives`),
       fileTotals: this.#fileTotals,
       newIndex: () => new ChunksIndex(),
+      breathe: makeBreath(),
     };
   }
 

@@ -94,3 +94,8 @@ export const LZ4_TABLE = 4096;
 export const LZ4_FREE = 36864;
 /** Room that must follow input and output. */
 export const LZ4_SLACK = 64;
+
+/** The CRC-32's tables: 16 * 256 * u32 at a fixed address. */
+export const CRC32_TABLES = 4096;
+/** The first address that a host may use. */
+export const CRC32_FREE = 20480;

@@ -216,3 +216,111 @@ export function absorb(state: usize, buckets: usize, count: u32): bool {
   }
   return true;
 }
+
+/**
+ * Adds the used ones of `count` buckets at `buckets`, which have the three words count, size, stored size, to a table of the
+ * same form: counts are summed up to `maxCount`, a size that is 0 is taken from the other side. Returns how many buckets were
+ * gone through: fewer than `count` when the table must be remade first.
+ */
+export function merge(state: usize, buckets: usize, count: u32, maxCount: u32): u32 {
+  const bucketBytes = load<u32>(state, INDEX_BUCKET_BYTES);
+  const table = <usize>load<u32>(state, INDEX_TABLE);
+  let from = buckets;
+  for (let at: u32 = 0; at < count; at++, from += bucketBytes) {
+    if (!isUsed(from)) continue;
+    const slot = find(state, from);
+    if (slot < 0) {
+      if (set(state, from, from + KEY_BYTES) != SET_DONE) return at;
+      continue;
+    }
+    const into = table + <usize>slot * bucketBytes;
+    const sum = <u64>mark(into) + <u64>mark(from);
+    store<u32>(into, sum < <u64>maxCount ? <u32>sum : maxCount, KEY_BYTES);
+    if (load<u32>(into, KEY_BYTES + 4) == 0) store<u32>(into, load<u32>(from, KEY_BYTES + 4), KEY_BYTES + 4);
+    if (load<u32>(into, KEY_BYTES + 8) == 0) store<u32>(into, load<u32>(from, KEY_BYTES + 8), KEY_BYTES + 8);
+  }
+  return count;
+}
+
+/**
+ * Takes away what `merge` added; an entry whose count gets 0 becomes a tombstone, a count of `maxCount` stays. False, with the
+ * table spoilt, when an entry is not there or counts less than what is taken away.
+ */
+export function subtract(state: usize, buckets: usize, count: u32, maxCount: u32): bool {
+  const bucketBytes = load<u32>(state, INDEX_BUCKET_BYTES);
+  const table = <usize>load<u32>(state, INDEX_TABLE);
+  const end = buckets + <usize>count * bucketBytes;
+  for (let from = buckets; from < end; from += bucketBytes) {
+    if (!isUsed(from)) continue;
+    const slot = find(state, from);
+    if (slot < 0) return false;
+    const into = table + <usize>slot * bucketBytes;
+    const have = mark(into);
+    const less = mark(from);
+    if (have >= maxCount) continue;
+    if (have < less) return false;
+    if (have > less) {
+      store<u32>(into, have - less, KEY_BYTES);
+      continue;
+    }
+    store<u32>(into, BUCKET_DELETED, KEY_BYTES);
+    store<u32>(state, load<u32>(state, INDEX_ENTRIES) - 1, INDEX_ENTRIES);
+  }
+  return true;
+}
+
+/**
+ * Moves those of `count` buckets at `buckets` to the front that are used and whose key is not in the table; returns how many
+ * these are.
+ */
+export function sift(state: usize, buckets: usize, count: u32): u32 {
+  const bucketBytes = load<u32>(state, INDEX_BUCKET_BYTES);
+  const end = buckets + <usize>count * bucketBytes;
+  let to = buckets;
+  for (let from = buckets; from < end; from += bucketBytes) {
+    if (!isUsed(from) || find(state, from) >= 0) continue;
+    if (to != from) memory.copy(to, from, bucketBytes);
+    to += bucketBytes;
+  }
+  return <u32>((to - buckets) / bucketBytes);
+}
+
+/** Sum of word 2 over those of `count` buckets of three words at `buckets` whose word 0 is the same in the table. */
+export function sumOfEqual(state: usize, buckets: usize, count: u32): u64 {
+  const bucketBytes = load<u32>(state, INDEX_BUCKET_BYTES);
+  const table = <usize>load<u32>(state, INDEX_TABLE);
+  const end = buckets + <usize>count * bucketBytes;
+  let sum: u64 = 0;
+  for (let from = buckets; from < end; from += bucketBytes) {
+    if (!isUsed(from)) continue;
+    const slot = find(state, from);
+    if (slot < 0 || mark(table + <usize>slot * bucketBytes) != mark(from)) continue;
+    sum += <u64>load<u32>(from, KEY_BYTES + 8);
+  }
+  return sum;
+}
+
+/** Writes to `out`, as five u64 over all entries of three words: count * word 1, count * word 2, word 1, word 2, count. */
+export function totals(state: usize, out: usize): void {
+  const buckets = load<u32>(state, INDEX_BUCKETS);
+  const bucketBytes = load<u32>(state, INDEX_BUCKET_BYTES);
+  let bucket = <usize>load<u32>(state, INDEX_TABLE);
+  const end = bucket + <usize>buckets * bucketBytes;
+  let allFirst: u64 = 0, allSecond: u64 = 0, first: u64 = 0, second: u64 = 0, counts: u64 = 0;
+  for (; bucket < end; bucket += bucketBytes) {
+    if (!isUsed(bucket)) continue;
+    const count = <u64>mark(bucket);
+    const one = <u64>load<u32>(bucket, KEY_BYTES + 4);
+    const two = <u64>load<u32>(bucket, KEY_BYTES + 8);
+    allFirst += count * one;
+    allSecond += count * two;
+    first += one;
+    second += two;
+    counts += count;
+  }
+  store<u64>(out, allFirst);
+  store<u64>(out, allSecond, 8);
+  store<u64>(out, first, 16);
+  store<u64>(out, second, 24);
+  store<u64>(out, counts, 32);
+}

@@ -6,7 +6,7 @@
 import asc from "assemblyscript/asc";
 import { fileURLToPath } from "node:url";
 
-export const KERNELS = ["blake2b", "buzhash", "hash_index", "lz4", "xxh64"] as const;
+export const KERNELS = ["blake2b", "buzhash", "crc32", "hash_index", "lz4", "xxh64"] as const;
 export type KernelName = (typeof KERNELS)[number];
 
 const root = fileURLToPath(new URL("..", import.meta.url));

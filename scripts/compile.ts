@@ -22,6 +22,8 @@ const PERMISSIONS = [
   "--allow-ffi",
   "--no-prompt",
 ];
+/** A larger nursery only keeps dead items longer: a fifth of the memory of a first backup, and no time. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 /** Nothing outside the bundle is looked for or kept: no configuration, no lock file, no code cache of other folders. */
 const RUN_OPTIONS = ["--quiet", "--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-code-cache"];
 
@@ -63,7 +65,15 @@ export function compile(options: CompileOptions): Form {
 }
 
 function compileBundle(bundled: Bundle, options: CompileOptions): void {
-  const args = ["compile", "--no-check", "--no-config", "--no-lock", "--no-code-cache", ...PERMISSIONS];
+  const args = [
+    "compile",
+    "--no-check",
+    "--no-config",
+    "--no-lock",
+    "--no-code-cache",
+    V8_FLAGS,
+    ...PERMISSIONS,
+  ];
   if (options.target) args.push("--target", options.target);
   // As a folder: its files are embedded as they are, where a file by itself would be taken for a module.
   args.push("--include", bundled.folder);
@@ -92,7 +102,7 @@ function selfExtract(bundled: Bundle, options: CompileOptions): void {
     bundle: bundled,
     version: VERSION,
     deno: Deno.execPath(),
-    runOptions: [...RUN_OPTIONS, ...PERMISSIONS],
+    runOptions: [...RUN_OPTIONS, V8_FLAGS, ...PERMISSIONS],
   });
 }
 

@@ -27,22 +27,45 @@ export function proveAtFirstUse(base64: string, proof: () => void): void {
 /** A function that makes a new instance with at least `bytes` of memory; throws RangeError where there is not so much. */
 export function kernelFactory<Functions>(base64: string): (bytes: number) => Kernel<Functions> {
   let module: WebAssembly.Module | undefined;
+  /** Those that the proof uses: hosts may keep them for all others to use. */
+  let proving: Record<string, unknown>[] | undefined;
+  const make = (module: WebAssembly.Module): Record<string, unknown> => {
+    const { exports } = new WebAssembly.Instance(module, { env: { abort } });
+    if (proving === undefined) return exports;
+    const copy = { ...exports };
+    proving.push(copy);
+    return copy;
+  };
   return (bytes) => {
     if (module === undefined) {
       module = new WebAssembly.Module(decodeBase64(base64));
+      proving = [];
       try {
         proofs.get(base64)?.();
       } catch (error) {
         module = undefined;
+        for (const kernel of proving) disable(kernel, error);
         throw error;
+      } finally {
+        proving = undefined;
       }
     }
-    const instance = new WebAssembly.Instance(module, { env: { abort } });
-    const kernel = instance.exports as unknown as Kernel<Functions>;
+    const kernel = make(module) as unknown as Kernel<Functions>;
     const missing = bytes - kernel.memory.buffer.byteLength;
     if (missing > 0) kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
     return kernel;
   };
+}
+
+/** Lets nobody use `kernel`, who has it already. */
+function disable(kernel: Record<string, unknown>, error: unknown): void {
+  for (const [name, value] of Object.entries(kernel)) {
+    if (typeof value === "function") {
+      kernel[name] = () => {
+        throw error;
+      };
+    }
+  }
 }
 
 /** Kernels are compiled without assertions and never call this; the compiler may still declare the import. */

@@ -2,17 +2,12 @@
  * Host of the hash index kernel: a table from 32-byte id to two or three 32-bit words that costs no JavaScript object per
  * entry, read from and written to borg's index files (borg's docs, internals/data-structures.rst, "HashIndex").
  *
- *     file   0          8         12        16         17           18
- *            | BORG_IDX | entries | buckets | key size | value size | buckets ...
- *              8 bytes    i32       i32       i8 (32)    i8 (4 * valueWords)
- *
- *     memory 0    64      96    128     256
- *                 | state | key | value | table ... | staging, while a table is being remade
+ *     memory 0    64      96    128     144     256
+ *                 | state | key | value | sums  | table ... | staging, for buckets of another table
  *
  * Each table has a WASM memory of its own: growth makes a new one and drops the old, so no more than both exist.
  */
 import type { ChunkId } from "../core/bytes/mod.ts";
-import { IntegrityError } from "../core/errors.ts";
 import {
   BUCKET_DELETED,
   INDEX_BUCKETS,
@@ -22,6 +17,7 @@ import {
   SET_DONE,
   SET_GROW,
 } from "../rust-free-asm/const.ts";
+import { damaged, encodeHeader, INDEX_FILE_HEADER_BYTES, type IndexFile, readHeader } from "./_index_file.ts";
 import { type Kernel, kernelFactory, PAGE_BYTES } from "./_module.ts";
 import { capacityFor, growSize, limitsOf, shrinkSize, TABLE_SIZES } from "./_table_sizes.ts";
 import { HASH_INDEX_WASM } from "./hash_index_wasm.ts";
@@ -49,6 +45,11 @@ export interface HashIndexFunctions {
   remove(state: number, key: number): number;
   next(state: number, slot: number): number;
   absorb(state: number, buckets: number, count: number): number;
+  merge(state: number, buckets: number, count: number, maxCount: number): number;
+  subtract(state: number, buckets: number, count: number, maxCount: number): number;
+  sift(state: number, buckets: number, count: number): number;
+  totals(state: number, out: number): void;
+  sumOfEqual(state: number, buckets: number, count: number): bigint;
 }
 
 /** A bare instance with at least `bytes` of memory. */
@@ -59,9 +60,8 @@ export const instantiateHashIndex: (bytes: number) => Kernel<HashIndexFunctions>
 const STATE = 64;
 const KEY = 96;
 const VALUE = 128;
+const SUMS = 144;
 const TABLE = 256;
-const HEADER_BYTES = 18;
-const MAGIC = new TextEncoder().encode("BORG_IDX");
 /** Part of an old table that is copied over at a time. */
 const STAGING_BYTES = 4 * PAGE_BYTES;
 /** WASM addresses have 32 bits; the last page stays free so that no end address wraps to 0. */
@@ -92,11 +92,20 @@ export class HashIndex {
    * and every entry lies where a search finds it. `bytes` is copied.
    */
   static decode(bytes: Uint8Array, options: { valueWords: number }): HashIndex {
+    return HashIndex.load({
+      header: bytes.subarray(0, INDEX_FILE_HEADER_BYTES),
+      length: bytes.length,
+      fill: (buckets) => buckets.set(bytes.subarray(INDEX_FILE_HEADER_BYTES)),
+    }, options);
+  }
+
+  /** The same without a second copy of a large file: it is read to where it stays. */
+  static load(file: IndexFile, options: { valueWords: number }): HashIndex {
     const index = new HashIndex(options.valueWords);
-    const { entries, buckets } = readHeader(bytes, index.#bucketBytes);
+    const { entries, buckets } = readHeader(file, index.#bucketBytes);
     index.#instantiate(buckets, 0);
     const [upper, minEmpty] = limitsOf(buckets);
-    index.#bytes.set(bytes.subarray(HEADER_BYTES), TABLE);
+    file.fill(index.#bytes.subarray(TABLE, TABLE + buckets * index.#bucketBytes));
     const sound = index.#kernel.adopt(STATE, TABLE, buckets, index.#bucketBytes, upper, minEmpty) !== 0;
     if (!sound) throw damaged("an entry is out of its place");
     if (index.size !== entries) {
@@ -150,8 +159,7 @@ export class HashIndex {
       this.#view.setUint32(VALUE + 8, v2, true);
       const outcome = this.#kernel.set(STATE, KEY, VALUE);
       if (outcome === SET_DONE) return;
-      const buckets = this.#word(INDEX_BUCKETS);
-      this.#remake(outcome === SET_GROW ? growSize(buckets) : buckets);
+      this.#makeRoom(outcome === SET_GROW);
     }
   }
 
@@ -163,6 +171,77 @@ export class HashIndex {
     const lower = limitsOf(buckets)[2];
     if (this.size < lower) this.#remake(shrinkSize(buckets));
     return true;
+  }
+
+  /** Makes room for `entries` entries in all, so that the table does not grow in steps. */
+  reserve(entries: number): void {
+    const buckets = capacityFor(entries);
+    if (buckets > this.#word(INDEX_BUCKETS)) this.#remake(buckets);
+  }
+
+  /** Gives back the room that growth in steps has made and that the entries do not need. */
+  trim(): void {
+    const buckets = capacityFor(this.size);
+    if (buckets < this.#word(INDEX_BUCKETS)) this.#remake(buckets);
+  }
+
+  /** Adds the counts of `other`, both with the words count, size, stored size, up to `maxCount`; a size of 0 is filled in. */
+  merge(other: HashIndex, maxCount: number): void {
+    this.#requireCounts(other);
+    this.reserve(Math.max(this.size, other.size));
+    for (const part of other.#parts()) {
+      for (let done = 0; done < part.length;) {
+        const rest = part.subarray(done);
+        const count = this.#kernel.merge(STATE, this.#stage(rest), rest.length / this.#bucketBytes, maxCount);
+        done += count * this.#bucketBytes;
+        if (done < part.length) this.#makeRoom();
+      }
+    }
+  }
+
+  /** Takes away what {@link HashIndex.merge} added. False where that was never added: then this index is good for nothing. */
+  subtract(other: HashIndex, maxCount: number): boolean {
+    this.#requireCounts(other);
+    for (const part of other.#parts()) {
+      const count = part.length / this.#bucketBytes;
+      if (this.#kernel.subtract(STATE, this.#stage(part), count, maxCount) === 0) return false;
+    }
+    const buckets = capacityFor(this.size);
+    if (this.size < limitsOf(this.#word(INDEX_BUCKETS))[2]) this.#remake(buckets);
+    return true;
+  }
+
+  /**
+   * The buckets of `other`, key then value words, whose key is not in this index: views of many at a time, valid until the
+   * next step. Neither may change meanwhile.
+   */
+  *absentOf(other: HashIndex): Generator<Uint8Array> {
+    if (other.valueWords !== this.valueWords) throw new RangeError("Cannot compare indexes of other words");
+    for (const part of other.#parts()) {
+      const staging = this.#stage(part);
+      const count = this.#kernel.sift(STATE, staging, part.length / this.#bucketBytes);
+      if (count > 0) yield this.#bytes.subarray(staging, staging + count * this.#bucketBytes);
+    }
+  }
+
+  /** Sum of the third word of those entries of `other` whose first word is the same in both. */
+  sumOfEqual(other: HashIndex): number {
+    this.#requireCounts(other);
+    let sum = 0n;
+    for (const part of other.#parts()) {
+      sum += this.#kernel.sumOfEqual(STATE, this.#stage(part), part.length / this.#bucketBytes);
+    }
+    return Number(sum);
+  }
+
+  /** Sums over all entries, which have the words count, size, stored size; the first two times the count. */
+  countTotals(): { size: number; csize: number; uniqueSize: number; uniqueCsize: number; count: number } {
+    this.#requireCounts(this);
+    this.#kernel.totals(STATE, SUMS);
+    const [size, csize, uniqueSize, uniqueCsize, count] = [0, 8, 16, 24, 32].map((at) =>
+      Number(this.#view.getBigUint64(SUMS + at, true))
+    );
+    return { size: size!, csize: csize!, uniqueSize: uniqueSize!, uniqueCsize: uniqueCsize!, count: count! };
   }
 
   /** The next used slot after `slot` in the order of buckets; begin with -1, -1 is the end. */
@@ -195,13 +274,7 @@ export class HashIndex {
   /** The file's header, and its buckets as a view into the index, valid until the next change: no copy of a large table. */
   encodeParts(): [header: Uint8Array, buckets: Uint8Array] {
     const buckets = this.#word(INDEX_BUCKETS);
-    const header = new Uint8Array(HEADER_BYTES);
-    header.set(MAGIC);
-    const view = new DataView(header.buffer);
-    view.setInt32(8, this.size, true);
-    view.setInt32(12, buckets, true);
-    view.setInt8(16, KEY_BYTES);
-    view.setInt8(17, this.#bucketBytes - KEY_BYTES);
+    const header = encodeHeader({ entries: this.size, buckets, bucketBytes: this.#bucketBytes });
     return [header, this.#bytes.subarray(TABLE, TABLE + buckets * this.#bucketBytes)];
   }
 
@@ -252,6 +325,38 @@ export class HashIndex {
     }
   }
 
+  /** A larger table, or where tombstones fill this one, one of the same size without them. */
+  #makeRoom(grow = this.size > limitsOf(this.#word(INDEX_BUCKETS))[0]): void {
+    const buckets = this.#word(INDEX_BUCKETS);
+    this.#remake(grow ? growSize(buckets) : buckets);
+  }
+
+  /** The table in parts that fit into another's staging memory. */
+  *#parts(): Generator<Uint8Array> {
+    const perPart = Math.floor(STAGING_BYTES / this.#bucketBytes) * this.#bucketBytes;
+    const end = TABLE + this.#word(INDEX_BUCKETS) * this.#bucketBytes;
+    for (let at = TABLE; at < end; at += perPart) yield this.#bytes.subarray(at, Math.min(end, at + perPart));
+  }
+
+  /** Copies buckets of another table behind this one; returns their address. */
+  #stage(buckets: Uint8Array): number {
+    const staging = TABLE + this.#word(INDEX_BUCKETS) * this.#bucketBytes;
+    const missing = staging + buckets.length - this.#bytes.length;
+    if (missing > 0) {
+      this.#kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
+      this.#bytes = new Uint8Array(this.#kernel.memory.buffer);
+      this.#view = new DataView(this.#kernel.memory.buffer);
+    }
+    this.#bytes.set(buckets, staging);
+    return staging;
+  }
+
+  #requireCounts(other: HashIndex): void {
+    if (this.valueWords !== 3 || other.valueWords !== 3) {
+      throw new RangeError("Cannot count without three words");
+    }
+  }
+
   #word(offset: number): number {
     return this.#view.getUint32(STATE + offset, true);
   }
@@ -283,28 +388,4 @@ function refuseMark(value: number): void {
   if (!(value >= 0 && value < BUCKET_DELETED)) {
     throw new RangeError(`Cannot store ${value} as the first word of a value`);
   }
-}
-
-function damaged(state: string): IntegrityError {
-  return new IntegrityError("IntegrityError", [`Cannot read an index file: ${state}`]);
-}
-
-/** Entries and buckets of the header, held against the file's length. */
-function readHeader(bytes: Uint8Array, bucketBytes: number): { entries: number; buckets: number } {
-  if (bytes.length < HEADER_BYTES) throw damaged("its header is cut off");
-  if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw damaged("it does not begin as one");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
-  const entries = view.getInt32(8, true);
-  const buckets = view.getInt32(12, true);
-  if (view.getInt8(16) !== KEY_BYTES) throw damaged(`its keys have ${view.getInt8(16)} bytes`);
-  if (view.getInt8(17) !== bucketBytes - KEY_BYTES) {
-    throw damaged(`its values have ${view.getInt8(17)} bytes`);
-  }
-  if (buckets < 1 || entries < 0 || entries > buckets) {
-    throw damaged(`it tells of ${entries} entries in ${buckets} buckets`);
-  }
-  if (bytes.length !== HEADER_BYTES + buckets * bucketBytes) {
-    throw damaged(`it is ${bytes.length} bytes long, which does not fit ${buckets} buckets`);
-  }
-  return { entries, buckets };
 }

@@ -1,13 +1,15 @@
 /**
  * Known answers for every kernel. A build that miscomputes must never come to write a repository: each kernel has to give
  * its answers before it is used for the first time (all of them at each start would cost every command ten
- * milliseconds). The answers were computed by borg 1.2.4, hash-wasm and Python's hashlib.
+ * milliseconds). The answers were computed by borg 1.2.4, hash-wasm and Python's hashlib and zlib.
  */
 import { proveAtFirstUse } from "./_module.ts";
 import { Blake2b256 } from "./blake2b.ts";
 import { BLAKE2B_WASM } from "./blake2b_wasm.ts";
 import { BuzhashScanner } from "./buzhash.ts";
 import { BUZHASH_WASM } from "./buzhash_wasm.ts";
+import { crc32ByKernel } from "./crc32.ts";
+import { CRC32_WASM } from "./crc32_wasm.ts";
 import { HashIndex } from "./hash_index.ts";
 import { HASH_INDEX_WASM } from "./hash_index_wasm.ts";
 import { decodeLz4, encodeLz4, lz4Bound } from "./lz4.ts";
@@ -17,6 +19,7 @@ import { XXH64_WASM } from "./xxh64_wasm.ts";
 
 proveAtFirstUse(BLAKE2B_WASM, testBlake2b);
 proveAtFirstUse(BUZHASH_WASM, testBuzhash);
+proveAtFirstUse(CRC32_WASM, testCrc32);
 proveAtFirstUse(HASH_INDEX_WASM, testHashIndex);
 proveAtFirstUse(LZ4_WASM, testLz4);
 proveAtFirstUse(XXH64_WASM, testXxh64);
@@ -25,6 +28,7 @@ proveAtFirstUse(XXH64_WASM, testXxh64);
 export function selfTest(): void {
   testBlake2b();
   testBuzhash();
+  testCrc32();
   testHashIndex();
   testLz4();
   testXxh64();
@@ -94,6 +98,15 @@ function testBuzhashBlocks(): void {
   scanner.dispose();
 }
 
+function testCrc32(): void {
+  const check = Uint8Array.from("123456789", (digit) => digit.charCodeAt(0));
+  expect("crc32", "check value", crc32ByKernel(check) === 0xcbf43926);
+  const data = Uint8Array.from({ length: 100 }, (_, i) => i * 7);
+  expect("crc32", "100 bytes", crc32ByKernel(data) === 0x821d3e85);
+  const head = crc32ByKernel(data.subarray(0, 45));
+  expect("crc32", "45 and 55 bytes", crc32ByKernel(data.subarray(45), head) === 0x821d3e85);
+}
+
 function testHashIndex(): void {
   const index = HashIndex.create({ valueWords: 2 });
   const id = new Uint8Array(32);
@@ -121,6 +134,33 @@ function testHashIndex(): void {
   expect("hash_index", "iteration", seen === 800 && index.size === 800);
   index.dispose();
   copy.dispose();
+  testCounting();
+}
+
+/** What tells which chunks a deletion may take. */
+function testCounting(): void {
+  const id = new Uint8Array(32);
+  const counts = (from: number, to: number): HashIndex => {
+    const index = HashIndex.create({ valueWords: 3 });
+    for (let i = from; i < to; i++) {
+      id[0] = i;
+      index.set(id, 1 + i % 3, i, 2 * i);
+    }
+    return index;
+  };
+  const countOf = (index: HashIndex, i: number): number => {
+    id[0] = i;
+    const slot = index.find(id);
+    return slot < 0 ? 0 : index.value(slot, 0);
+  };
+  const [sum, other] = [counts(0, 60), counts(40, 100)];
+  const absent = [...sum.absentOf(other)].reduce((bytes, part) => bytes + part.length, 0);
+  expect("hash_index", "absence", absent === 40 * 44);
+  sum.merge(other, 5);
+  expect("hash_index", "merge", sum.size === 100 && countOf(sum, 41) === 5 && countOf(sum, 42) === 2);
+  expect("hash_index", "subtract", sum.subtract(counts(60, 100), 5) && sum.size === 60);
+  expect("hash_index", "refusal", !sum.subtract(counts(60, 61), 5));
+  for (const index of [sum, other]) index.dispose();
 }
 
 function testLz4(): void {

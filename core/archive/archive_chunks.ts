@@ -1,12 +1,12 @@
 /**
  * Which chunks an archive holds, with counts and sizes. Read from the archive once, then kept per archive in the cache
  * directory: an archive never changes, so the list is valid as long as the archive's id exists. Everything that needs
- * reference counts (delete, prune, statistics) adds these lists up instead of keeping a global count in step.
+ * reference counts (delete, prune, statistics) adds these lists up (`all_chunks.ts`).
  */
 import type { ChunksIndex, ChunksIndexCache, FileTotals } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreReader } from "../store/mod.ts";
-import { asChunkId, type ChunkId, hexOfId, ID_LENGTH } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId, decodeHex, hexOfId, ID_LENGTH } from "../bytes/mod.ts";
 import type { Archive } from "./archive.ts";
 import { Archive as ArchiveClass } from "./archive.ts";
 import type { ArchiveInfo, Manifest } from "./manifest.ts";
@@ -23,6 +23,8 @@ export interface ChunkListContext {
   fileTotals: Map<string, FileTotals | null>;
   /** Makes an empty index. */
   newIndex(): ChunksIndex;
+  /** Called now and then; may let the event loop turn, so that signals arrive. */
+  breathe(): void | Promise<void>;
 }
 
 /** Chunk list of one archive: its file contents, its item stream and its own object. */
@@ -36,6 +38,8 @@ export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo
     name: info.name,
   });
   const chunks = await readChunks(context, archive);
+  // From now on it is only added to others, and kept.
+  chunks.trim();
   const { stats } = archive.meta;
   const files = stats ? { size: stats.size, csize: stats.csize } : null;
   context.fileTotals.set(hexOfId(info.id), files);
@@ -51,6 +55,8 @@ async function readChunks(context: ChunkListContext, archive: Archive): Promise<
     onChunk: (id, size, csize) => index.add(id, size, csize),
   });
   for await (const items of stream) {
+    const wait = context.breathe();
+    if (wait) await wait;
     for (let item = items.next(); item !== null; item = items.next()) {
       // Where check replaced chunks, the true ones are still claimed: they may come back and heal the file.
       if (item instanceof ItemView) {
@@ -75,27 +81,12 @@ function addChunks(index: ChunksIndex, view: ItemView, field: number): void {
   }
 }
 
-/** Reference counts over all archives of the manifest but `except`. */
-export async function allChunks(
-  context: ChunkListContext,
-  except: ReadonlySet<string>,
-): Promise<ChunksIndex> {
-  const total = context.newIndex();
-  for (const info of context.manifest.archives.values()) {
-    if (except.has(info.name)) continue;
-    const chunks = await archiveChunks(context, info);
-    total.addAll(chunks);
-    chunks.dispose();
-  }
-  return total;
-}
-
 /** Stored bytes that only this archive holds: chunks whose references all come from `chunks`. */
 export function uniqueSize(chunks: ChunksIndex, all: ChunksIndex, except: readonly ChunkId[] = []): number {
-  const skip = new Set(except.map(hexOfId));
-  let bytes = 0;
-  for (const { id, refcount, csize } of chunks.entries()) {
-    if (all.refcount(id) === refcount && !(skip.size > 0 && skip.has(hexOfId(id)))) bytes += csize;
+  let bytes = chunks.csizeOfSole(all);
+  for (const key of new Set(except.map(hexOfId))) {
+    const id = asChunkId(decodeHex(key)!);
+    if (chunks.has(id) && all.refcount(id) === chunks.refcount(id)) bytes -= chunks.csize(id);
   }
   return bytes;
 }

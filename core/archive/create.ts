@@ -10,7 +10,8 @@ import type { WarningCode } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import { printable } from "../bytes/mod.ts";
 import type { ArchiveWriter } from "./archive_writer.ts";
-import { FileContents, WaitingItems } from "./waiting_items.ts";
+import { type BackupOptions, BackupStream } from "./backup_stream.ts";
+import { FileContents } from "./waiting_items.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { ChunkEntry, Item } from "./item.ts";
 
@@ -52,24 +53,6 @@ export interface Source {
   warningOf(error: unknown): { code: WarningCode; message: string } | null;
 }
 
-export interface BackupOptions {
-  /** 0: no checkpoints. */
-  checkpointIntervalMs: number;
-  nowMs(): number;
-  /** Asked after each chunk; true ends the backup with a checkpoint. */
-  interrupted(): boolean;
-  /** Called now and then; may let the event loop turn, so that signals arrive although all calls are synchronous. */
-  breathe(): void | Promise<void>;
-}
-
-/** Thrown out of {@link Backup.run} after the checkpoint that a first Ctrl-C asked for. */
-export class Interrupted extends Error {
-  override readonly name = "Interrupted";
-}
-
-/** So many items wait at most for chunks of a file before them. */
-const MAX_WAITING = 1024;
-
 /** File types of `Stat.mode`. */
 const TYPE = 0o170000;
 const REGULAR = 0o100000;
@@ -82,9 +65,7 @@ const BLOCK = 0o060000;
 export class Backup {
   /** Archive path of the first name of each file with several names, by device and inode. */
   readonly #hardLinks = new Map<string, string>();
-  readonly #waiting: WaitingItems;
-  #lastCheckpointMs: number;
-  #lastProgressMs = -Infinity;
+  readonly #stream: BackupStream;
   /** Status letters of the folders that the walk is in. As borg has it, a folder is told of after what is in it. */
   readonly #folderStatus: string[] = [];
 
@@ -96,8 +77,10 @@ export class Backup {
     private readonly reporter: Reporter,
     private readonly options: BackupOptions,
   ) {
-    this.#lastCheckpointMs = options.nowMs();
-    this.#waiting = new WaitingItems((item) => this.writer.addItem(item));
+    this.#stream = new BackupStream(writer, sink, chunker, reporter, {
+      ...options,
+      isAboutSource: (error) => source.warningOf(error) !== null,
+    });
   }
 
   /** Adds everything the source yields. The caller saves the archive. */
@@ -111,16 +94,10 @@ export class Backup {
       if (++entries % 16 !== 0) continue;
       wait = this.options.breathe();
       if (wait) await wait;
-      if (this.#checkpointDue()) await this.#checkpoint();
+      if (this.#stream.checkpointDue()) await this.#stream.checkpoint();
     }
-    await this.#settle();
-    this.#progress("", true);
-  }
-
-  /** Everything up to here is in the archive's item stream. */
-  async #settle(): Promise<void> {
-    await this.sink.drain();
-    await this.#waiting.flush();
+    await this.#stream.settle();
+    this.#stream.progress("", true);
   }
 
   #addEntry(entry: WalkEntry): void | Promise<void> {
@@ -156,7 +133,7 @@ export class Backup {
     item.hardlink_master = false;
     let contents: FileContents;
     try {
-      contents = await this.#addContents(item, item.path, (into) => entry.read(into));
+      contents = await this.#stream.addContents(item, item.path, (into) => entry.read(into));
     } catch (error) {
       return this.#status(this.#failed(error, item.path), item.path);
     }
@@ -180,11 +157,11 @@ export class Backup {
       case REGULAR:
         return this.#addFile(entry);
       case DIRECTORY:
-        return this.#add(this.#metaOf(entry), "d");
+        return this.#stream.add(this.#metaOf(entry), "d");
       case SYMLINK: {
         const item = this.#metaOf(entry);
         item.source = this.source.readLink(path, entry.at);
-        return this.#add(item, "s");
+        return this.#stream.add(item, "s");
       }
       case FIFO:
         return this.#addSpecial(entry, "f");
@@ -205,26 +182,13 @@ export class Backup {
     return extended ? Object.assign(item, extended) : item;
   }
 
-  /** Adds an item, once those before it are complete. */
-  #add(item: Item, status: string, contents: FileContents | null = null): Awaitable<string> {
-    const wait = this.#waiting.add(item, contents);
-    if (this.reporter.progress) this.#progress(item.path, false);
-    if (wait) return wait.then(() => this.#limit(status));
-    return this.#waiting.count < MAX_WAITING ? status : this.#limit(status);
-  }
-
-  async #limit(status: string): Promise<string> {
-    if (this.#waiting.count >= MAX_WAITING) await this.#settle();
-    return status;
-  }
-
   #addSpecial(entry: WalkEntry, status: string): Awaitable<string> {
     const item = this.#metaOf(entry);
     if (status !== "f") item.rdev = entry.stat.rdev;
-    if (this.#linkTo(entry.stat, item)) return this.#add(item, "h");
+    if (this.#linkTo(entry.stat, item)) return this.#stream.add(item, "h");
     item.hardlink_master = entry.stat.nlink > 1;
     this.#rememberLink(entry.stat, item);
-    return this.#add(item, status);
+    return this.#stream.add(item, status);
   }
 
   /** A device or FIFO as a regular file with what can be read from it. */
@@ -234,10 +198,10 @@ export class Backup {
       const item: Item = this.source.meta(entry.archivePath, stat);
       item.mode = REGULAR | (stat.mode & 0o7777);
       const extended = this.source.extended?.(entry, stat, reader.descriptor);
-      if (this.#linkTo(stat, item)) return await this.#add(Object.assign(item, extended), "h");
+      if (this.#linkTo(stat, item)) return await this.#stream.add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status("A", entry.path);
-      const contents = await this.#addContents(item, entry.path, (into) => reader.read(into), reader);
+      const contents = await this.#stream.addContents(item, entry.path, (into) => reader.read(into), reader);
       this.#rememberLink(stat, item);
       return await this.#addFileItem(Object.assign(item, extended), contents);
     } finally {
@@ -261,7 +225,7 @@ export class Backup {
   /** A regular file that is not a further name of another. */
   #addFileItem(item: Item, contents: FileContents | null): Awaitable<string> {
     this.writer.stats.files++;
-    return this.#add(item, "", contents);
+    return this.#stream.add(item, "", contents);
   }
 
   #addFile(entry: WalkEntry): Awaitable<string> {
@@ -317,7 +281,7 @@ export class Backup {
       // Read first, because this may fail, and stored last: parts of a file do not have them.
       const extended = this.source.extended?.(entry, stat, reader.descriptor) ?? null;
       if (this.#linkTo(stat, item)) {
-        return result = this.#closing(this.#add(extended ? Object.assign(item, extended) : item, "h"));
+        return result = this.#closing(this.#stream.add(extended ? Object.assign(item, extended) : item, "h"));
       }
       item.hardlink_master = stat.nlink > 1;
       this.#status(letter, entry.path);
@@ -356,12 +320,16 @@ export class Backup {
       const begun = new Repeated(space.slice(), (into) => reader.read(into));
       return this.#readLarge(entry, stat, item, extended, (into) => begun.read(into));
     }
+    // Asked first, because this may fail: a chunk on its way would be an orphan then.
+    const changed = reader.changedSinceOpen();
     const contents = new FileContents(this.writer.stats, size);
-    if (size > 0) this.sink.push(size, contents);
-    contents.pushed = size > 0 ? 1 : 0;
-    const added = this.#addRead(entry, stat, item, extended, contents);
-    const pumped = size > 0 ? this.sink.pump() : undefined;
-    return pumped ? pumped.then(() => added) : added;
+    if (size === 0) return this.#addRead(entry, stat, item, extended, contents, changed);
+    contents.pushed = 1;
+    this.sink.push(size, contents);
+    const pumped = this.sink.pump();
+    return pumped
+      ? pumped.then(() => this.#addRead(entry, stat, item, extended, contents, changed))
+      : this.#addRead(entry, stat, item, extended, contents, changed);
   }
 
   async #readLarge(
@@ -372,8 +340,15 @@ export class Backup {
     read: ReadBlock,
     sparse?: SparseFile,
   ): Promise<string> {
-    const contents = await this.#addContents(item, entry.path, read, sparse);
-    return await this.#addRead(entry, stat, item, extended, contents);
+    const contents = await this.#stream.addContents(item, entry.path, read, sparse);
+    let changed: boolean;
+    try {
+      changed = this.source.reader.changedSinceOpen();
+    } catch (error) {
+      if (this.source.warningOf(error)) await this.#stream.undo(contents);
+      throw error;
+    }
+    return await this.#addRead(entry, stat, item, extended, contents, changed);
   }
 
   #addRead(
@@ -382,9 +357,9 @@ export class Backup {
     item: Item,
     extended: ExtendedMeta | null,
     contents: FileContents,
+    changed: boolean,
   ): Awaitable<string> {
     if (extended !== null) Object.assign(item, extended);
-    const changed = this.source.reader.changedSinceOpen();
     if (!changed && this.source.cache) {
       const { cache } = this.source;
       contents.onComplete = (chunks) => cache.remember(entry.path, stat, chunks, extended);
@@ -393,107 +368,6 @@ export class Backup {
     const added = this.#addFileItem(item, contents);
     if (!changed) return added;
     return typeof added === "string" ? "C" : added.then(() => "C");
-  }
-
-  /** Sends the contents on their way, chunk by chunk. */
-  async #addContents(
-    item: Item,
-    path: string,
-    read: ReadBlock,
-    sparse?: SparseFile,
-  ): Promise<FileContents> {
-    const contents = new FileContents(this.writer.stats, 0);
-    let inParts = 0;
-    let part = 0;
-    try {
-      for (const chunk of this.chunker.chunk(read, sparse)) {
-        contents.pushed++;
-        contents.size += chunk.length;
-        let wait = this.sink.send(chunk, contents);
-        if (wait) await wait;
-        if (this.reporter.progress) this.#progress(path, false);
-        wait = this.options.breathe();
-        if (wait) await wait;
-        if (this.#checkpointDue()) {
-          await this.#settle();
-          await this.#addPart(item, contents.chunks.slice(inParts), ++part);
-          inParts = contents.chunks.length;
-          contents.keep();
-        }
-      }
-    } catch (error) {
-      if (this.source.warningOf(error)) await this.#undo(contents);
-      throw error;
-    }
-    if (part > 0) {
-      await this.#settle();
-      const { chunks } = contents;
-      if (inParts < chunks.length) await this.#addPart(item, chunks.slice(inParts), ++part);
-      this.#countParts(chunks, part);
-    }
-    return contents;
-  }
-
-  /**
-   * The file is not going to be in the archive: neither shall its sizes, nor its new chunks, which would be orphans that
-   * `check` complains about.
-   */
-  async #undo(contents: FileContents): Promise<void> {
-    await this.#settle();
-    const { stats } = this.writer;
-    for (const { size, csize } of contents.chunks) stats.addChunk(-size, -csize, false);
-    for (const { id, csize } of contents.fresh) {
-      stats.deduplicatedSize -= csize;
-      await this.sink.forget(id);
-    }
-  }
-
-  /** Stores what was read of a large file so far as an item of its own and commits a checkpoint. */
-  async #addPart(item: Item, chunks: readonly ChunkEntry[], part: number): Promise<void> {
-    let size = 0;
-    for (const chunk of chunks) size += chunk.size;
-    await this.#add({ ...item, path: `${item.path}.borg_part_${part}`, part, chunks, size }, "");
-    await this.#checkpoint();
-  }
-
-  /** Once a file had parts, its chunks are referenced by them and by the whole file. */
-  #countParts(chunks: readonly ChunkEntry[], parts: number): void {
-    const stats = this.writer.stats;
-    for (const chunk of chunks) {
-      stats.originalSizeParts += chunk.size;
-      stats.compressedSizeParts += chunk.csize;
-    }
-    stats.filesParts += parts;
-  }
-
-  #checkpointDue(): boolean {
-    if (this.options.interrupted()) return true;
-    const interval = this.options.checkpointIntervalMs;
-    return interval > 0 && this.options.nowMs() - this.#lastCheckpointMs > interval;
-  }
-
-  async #checkpoint(): Promise<void> {
-    await this.#settle();
-    await this.writer.checkpoint();
-    this.#lastCheckpointMs = this.options.nowMs();
-    if (this.options.interrupted()) throw new Interrupted("the backup was interrupted");
-  }
-
-  #progress(path: string, finished: boolean): void {
-    if (!this.reporter.progress) return;
-    const now = this.options.nowMs();
-    if (!finished && now - this.#lastProgressMs < 200) return;
-    this.#lastProgressMs = now;
-    const { originalSize, compressedSize, deduplicatedSize, files } = this.writer.stats;
-    this.reporter.emit({
-      type: "archive_progress",
-      original_size: originalSize,
-      compressed_size: compressedSize,
-      deduplicated_size: deduplicatedSize,
-      nfiles: files,
-      path: printable(path),
-      finished,
-    });
   }
 }
 

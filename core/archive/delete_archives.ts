@@ -4,16 +4,17 @@
  */
 import type { ChunksIndex } from "../local/mod.ts";
 import type { StoreDeleter } from "../store/mod.ts";
-import type { ChunkId } from "../bytes/mod.ts";
+import { asChunkId, ID_LENGTH } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
-import { allChunks, archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
+import { allChunks, keepSum } from "./all_chunks.ts";
+import { archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
 import type { ArchiveInfo } from "./manifest.ts";
 
 /** What deleting will do. Sizes in bytes. */
 export interface DeletePlan {
   readonly archives: readonly ArchiveInfo[];
-  /** Objects that nothing else refers to. */
-  readonly chunks: readonly ChunkId[];
+  /** Ids of the objects that nothing else refers to, packed: 32 bytes each. */
+  readonly chunks: Uint8Array;
   /** Sums over the deleted archives' chunks, and what the repository gets smaller by. */
   readonly originalSize: number;
   readonly compressedSize: number;
@@ -29,54 +30,63 @@ export async function planDelete(
   options: { onDamaged?: (info: ArchiveInfo, error: AppError) => void } = {},
 ): Promise<DeletePlan> {
   const remaining = await allChunks(context, new Set(archives.map((info) => info.name)));
-  const doomed = context.newIndex();
+  let doomed: ChunksIndex | null = null;
   for (const info of archives) {
+    const wait = context.breathe();
+    if (wait) await wait;
     try {
       const chunks = await archiveChunks(context, info);
-      doomed.addAll(chunks);
-      chunks.dispose();
+      if (doomed) {
+        doomed.addAll(chunks);
+        chunks.dispose();
+      } else doomed = chunks;
     } catch (error) {
       if (!(error instanceof AppError) || !options.onDamaged) throw error;
       options.onDamaged(info, error);
     }
   }
-  const chunks: ChunkId[] = [];
-  let originalSize = 0, compressedSize = 0, deduplicatedSize = 0;
-  for (const { id, refcount, size, csize } of doomed.entries()) {
-    originalSize += size * refcount;
-    compressedSize += csize * refcount;
-    if (remaining.has(id)) continue;
-    chunks.push(id);
-    deduplicatedSize += csize;
-  }
+  doomed ??= context.newIndex();
+  const { size, csize } = doomed.totals();
+  const { ids, csize: deduplicatedSize } = remaining.absentOf(doomed);
   doomed.dispose();
-  return { archives, chunks, originalSize, compressedSize, deduplicatedSize, remaining };
+  return { archives, chunks: ids, originalSize: size, compressedSize: csize, deduplicatedSize, remaining };
 }
 
-/**
- * Carries the plan out and commits. `nowUs`: microseconds since 1970; `onChunk` is called before each deletion, and
- * waited for.
- */
+/** Carries the plan out and commits. `nowUs`: microseconds since 1970; `onProgress` is called now and then. */
 export async function runDelete(
   context: ChunkListContext & { store: StoreDeleter },
   plan: DeletePlan,
-  options: { nowUs: number; onChunk?: (done: number, total: number) => void | Promise<void> },
+  options: { nowUs: number; onProgress?: (done: number, total: number) => void },
 ): Promise<void> {
   const { store, manifest } = context;
   for (const info of plan.archives) manifest.archives.delete(info.name);
-  let done = 0;
-  for (const id of plan.chunks) {
-    const pause = options.onChunk?.(done++, plan.chunks.length);
-    if (pause) await pause;
+  const total = plan.chunks.length / ID_LENGTH;
+  const onProgress = (done: number) => options.onProgress?.(done, total);
+  if (store.deleteMany) await store.deleteMany(plan.chunks, onProgress);
+  else await deleteEach(context, plan.chunks, onProgress);
+  await manifest.write(store, options.nowUs);
+  await store.commit();
+  keepSum(context, plan.remaining);
+}
+
+/** For a store that cannot do it at once. */
+async function deleteEach(
+  { store, breathe }: { store: StoreDeleter; breathe(): void | Promise<void> },
+  ids: Uint8Array,
+  onProgress: (done: number) => void,
+): Promise<void> {
+  for (let at = 0; at < ids.length; at += ID_LENGTH) {
+    const breath = breathe();
+    if (breath) {
+      await breath;
+      onProgress(at / ID_LENGTH);
+    }
     try {
-      const wait = store.delete(id);
+      const wait = store.delete(asChunkId(ids.subarray(at, at + ID_LENGTH)));
       if (wait) await wait;
     } catch (error) {
       // A chunk that is lost already needs no deleting; check is what tells about it.
       if (!(error instanceof AppError && error.code === "Repository.ObjectNotFound")) throw error;
     }
   }
-  await manifest.write(store, options.nowUs);
-  await store.commit();
-  for (const info of plan.archives) context.cache.drop(info.id);
 }

@@ -1,11 +1,13 @@
 /** Archives: items, manifest, and the work on them. */
 export { Archive } from "./archive.ts";
-export { allChunks, archiveChunks, type ChunkListContext, uniqueSize } from "./archive_chunks.ts";
+export { allChunks } from "./all_chunks.ts";
+export { archiveChunks, type ChunkListContext, uniqueSize } from "./archive_chunks.ts";
 export type { ArchiveMeta, ArchiveTotals } from "./archive_meta.ts";
 export { ArchiveWriter } from "./archive_writer.ts";
 export { ArchiveCheck } from "./check_archives.ts";
 export { ChunkSink } from "./chunk_sink.ts";
-export { Backup, Interrupted, type PipeEntry, type Source } from "./create.ts";
+export { Interrupted } from "./backup_stream.ts";
+export { Backup, type PipeEntry, type Source } from "./create.ts";
 export { type DeletePlan, planDelete, runDelete } from "./delete_archives.ts";
 export { Extraction, extractionSize, type ExtractOptions, fetchContents, type Target } from "./extract.ts";
 export { type ChunkEntry, type Item, itemSize } from "./item.ts";

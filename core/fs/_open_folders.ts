@@ -44,11 +44,20 @@ export class OpenFolders {
     const inner = this.#stack.pop();
     if (inner === undefined) return;
     const outer = this.#stack.at(-1);
-    if (outer !== undefined && outer.fd < 0 && inner.fd >= 0) outer.fd = this.#open(inner.fd, "..", outer);
+    if (outer !== undefined && outer.fd < 0 && inner.fd >= 0) {
+      try {
+        outer.fd = this.#open(inner.fd, "..", outer);
+      } catch (error) {
+        if (!(error instanceof OsError)) throw error;
+      }
+    }
     this.#close(inner);
   }
 
-  /** The innermost folder's descriptor, null outside of all. Throws OsError where it cannot be reached any more. */
+  /**
+   * The innermost folder's descriptor, null outside of all. Throws OsError where it cannot be reached any more: EMFILE where
+   * {@link economise} may help.
+   */
   current(): number | null {
     const inner = this.#stack.at(-1);
     if (inner === undefined) return null;
@@ -81,8 +90,14 @@ export class OpenFolders {
     let owned = -1;
     for (; at < this.#stack.length; at++) {
       const folder = this.#stack[at]!;
-      const fd = this.#open(from, folder.name, folder);
-      if (owned >= 0) this.files.close(owned);
+      let fd = -1;
+      try {
+        fd = this.#open(from, folder.name, folder);
+      } catch (error) {
+        if (!(error instanceof OsError) || error.code === "EMFILE") throw error;
+      } finally {
+        if (owned >= 0) this.files.close(owned);
+      }
       if (fd < 0) {
         throw new OsError("ESTALE", "open", folder.name, "the folder was moved or exchanged meanwhile");
       }
@@ -91,15 +106,9 @@ export class OpenFolders {
     this.#stack.at(-1)!.fd = owned;
   }
 
-  /** A descriptor of `expected`, -1 where it is another folder, or none. */
+  /** A descriptor of `expected`, -1 where it is another folder. Throws OsError where there is none. */
   #open(dir: number | null, name: string, expected: OpenFolder): number {
-    let fd: number;
-    try {
-      fd = this.at.openFolder(dir, name);
-    } catch (error) {
-      if (error instanceof OsError) return -1;
-      throw error;
-    }
+    const fd = this.at.openFolder(dir, name);
     const { dev, ino } = this.files.fstat(fd);
     if (dev === expected.dev && ino === expected.ino) return fd;
     this.files.close(fd);

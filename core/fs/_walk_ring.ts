@@ -4,6 +4,8 @@
  *
  *     kind i32, units i32 | flags i32, text length i32 | 14 numbers of a stat, or none | text in UTF-16
  *
+ * A long text begins in records of kind -1, which have nothing else.
+ *
  * The writer makes records visible some at a time, and the reader gives room back some at a time: waking the other side costs
  * more than a record.
  */
@@ -15,6 +17,7 @@ const STOP = 2;
 const CONTROL_WORDS = 4;
 
 const PAD = 0;
+const BEGUN = -1;
 const HEADER_UNITS = 2;
 const STAT_UNITS = 14;
 /** Records, or units, after which the other side is told. */
@@ -24,8 +27,8 @@ const PATIENCE_MS = 50;
 /** Positions count units modulo 2^31 as they are stored; the ring's length divides that. */
 const RING_UNITS = 1 << 17;
 const POSITION_MASK = 0x7fffffff;
-/** A longer text is no path. */
-const MAX_TEXT = 1 << 17;
+/** UTF-16 units in one record: far less than the ring has, so that there is always room for the next piece. */
+const MAX_TEXT = 1 << 16;
 
 export interface RingBuffers {
   control: ArrayBufferLike;
@@ -67,7 +70,14 @@ export class RingWriter extends Ring {
 
   /** Appends a record; waits for room. Throws RingStopped. */
   write(kind: number, flags: number, text: string, stat: Stat | null): void {
-    if (text.length > MAX_TEXT) throw new RangeError("Cannot hand over a path of so many bytes");
+    let begun = 0;
+    for (; text.length - begun > MAX_TEXT; begun += MAX_TEXT) {
+      this.#write(BEGUN, 0, text.slice(begun, begun + MAX_TEXT), null);
+    }
+    this.#write(kind, flags, begun === 0 ? text : text.slice(begun), stat);
+  }
+
+  #write(kind: number, flags: number, text: string, stat: Stat | null): void {
     const units = HEADER_UNITS + (stat === null ? 0 : STAT_UNITS) + ((text.length + 3) >> 2);
     let at = this.#position & (RING_UNITS - 1);
     if (at + units > RING_UNITS) {
@@ -149,6 +159,8 @@ export class RingReader extends Ring {
   /** Of the record that {@link next} found. */
   kind = 0;
   flags = 0;
+  /** What came of the record's text before it. */
+  #begun = "";
   #textLength = 0;
   #at = 0;
 
@@ -171,7 +183,8 @@ export class RingReader extends Ring {
       this.#textLength = this.ints[2 * at + 3]!;
       this.#at = at + HEADER_UNITS;
       this.#position = (this.#position + units) & POSITION_MASK;
-      if (this.kind !== PAD) return true;
+      if (this.kind === BEGUN) this.#begun += this.#takeText();
+      else if (this.kind !== PAD) return true;
     }
   }
 
@@ -202,6 +215,14 @@ export class RingReader extends Ring {
 
   /** The record's text; ends the use of the record, whose room is given back. */
   readText(): string {
+    const text = this.#takeText();
+    if (this.#begun === "") return text;
+    const whole = this.#begun + text;
+    this.#begun = "";
+    return whole;
+  }
+
+  #takeText(): string {
     const start = 4 * this.#at;
     let text = "";
     for (let i = 0; i < this.#textLength; i++) text += String.fromCharCode(this.text[start + i]!);

@@ -28,9 +28,14 @@ const ENTERED = 1;
 const MARKED = 2;
 const BARE = 4;
 const ROOT = 8;
+/** Of a folder that the walk is in by a descriptor: not of one on another file system, where it does not go into that. */
+const OPEN = 16;
 
 /** About a hundred entries. */
 const AHEAD_UNITS = 2048;
+
+/** Folders that each side keeps open: together no more than a walk alone does. */
+const MAX_OPEN = 15;
 
 /** What goes to the thread, once for each root. */
 export interface ToWalkWorker {
@@ -58,10 +63,11 @@ export function walkAhead(message: ToWalkWorker, files: Files, attributes: Attri
 }
 
 function record(message: ToWalkWorker, ring: RingWriter, files: Files, attributes: Attributes): void {
-  const failed = (kind: number) => (path: string, { code, syscall, path: at }: OsError): void =>
-    ring.write(kind, 0, JSON.stringify([path, code, syscall, at]), null);
+  const failed = (kind: number) => (path: string, { code, syscall, path: at, message }: OsError): void =>
+    ring.write(kind, 0, JSON.stringify([path, code, syscall, at, message.slice(0, -at.length - 2)]), null);
   const walker = new Walker({
     ...walkOptions(message.plan, files, attributes),
+    maxOpenFolders: MAX_OPEN,
     onError: failed(FAILED),
     onRootError: failed(ROOT_FAILED),
     onExcluded: (path) => ring.write(EXCLUDED, 0, path, null),
@@ -75,6 +81,7 @@ function record(message: ToWalkWorker, ring: RingWriter, files: Files, attribute
       const { path, stat, at, inside } = entry;
       const name = at === undefined ? path : at.name;
       let flags = inside === "entered" ? ENTERED : inside === "marked" ? MARKED : 0;
+      if (inside !== undefined && (at === undefined || at.folder !== undefined)) flags |= OPEN;
       if (path.length === name.length) flags |= ROOT;
       else {
         const parent = path.slice(0, path.length - name.length);
@@ -118,10 +125,9 @@ class AheadEntry implements WalkEntry {
 
   /** Throws SourceError where the folder was moved away meanwhile. */
   get at(): WalkPlace | undefined {
-    const own = (this.flags & (ENTERED | MARKED)) !== 0;
     const dir = onSource("open", this.path, () => this.walker.openFolder());
     if (dir === null) return undefined;
-    return own ? { dir, name: ".", folder: dir } : { dir, name: this.name };
+    return this.flags & OPEN ? { dir, name: ".", folder: dir } : { dir, name: this.name };
   }
 
   refresh(): WalkEntry {
@@ -157,7 +163,7 @@ export class AheadWalker {
     const ring = makeRing();
     this.#ring = new RingReader(ring);
     this.#files = files;
-    this.#folders = new OpenFolders(files, files.at!);
+    this.#folders = new OpenFolders(files, files.at!, MAX_OPEN);
     worker.postMessage({ plan, ring, attributes });
   }
 
@@ -189,10 +195,10 @@ export class AheadWalker {
   }
 
   #failed(kind: number, text: string): void {
-    const [path, code, syscall, at] = JSON.parse(text) as [string, string, string, string];
+    const [path, code, syscall, at, words] = JSON.parse(text) as [string, string, string, string, string];
     const { onError, onRootError } = this.listeners;
     const tell = kind === ROOT_FAILED ? onRootError ?? onError : onError;
-    tell?.(path, new OsError(code, syscall, at));
+    tell?.(path, new OsError(code, syscall, at, words));
   }
 
   #end(): null {
@@ -203,7 +209,12 @@ export class AheadWalker {
 
   /** Descriptor of the folder that the last entry is in, or is; null where that is a root file. */
   openFolder(): number | null {
-    return this.#folders.current();
+    try {
+      return this.#folders.current();
+    } catch (error) {
+      if (!(error instanceof OsError && error.code === "EMFILE" && this.#folders.economise())) throw error;
+      return this.#folders.current();
+    }
   }
 
   lstat(path: string, at: WalkPlace | undefined): Stat {

@@ -3,12 +3,14 @@
  * working set of `create` (which chunks are there?) and of mark and sweep (which chunks does an archive hold?). Its file
  * form is borg's hash index with 12-byte values, kept per archive in the cache directory.
  */
-import { HashIndex } from "../../wasm/mod.ts";
-import { asChunkId, type ChunkId, ID_LENGTH } from "../bytes/mod.ts";
+import { HashIndex, type IndexFile } from "../../wasm/mod.ts";
+import { type ChunkId, concatBytes, ID_LENGTH } from "../bytes/mod.ts";
 
 const REFCOUNT = 0;
 const SIZE = 1;
 const CSIZE = 2;
+/** An entry as the table has it: id and three words. */
+const BUCKET_BYTES = ID_LENGTH + 12;
 /** Counts above stay where they are (borg docs, data-structures.rst, "HashIndex"): such a chunk is never deleted. */
 const MAX_REFCOUNT = 0xfffffbff;
 
@@ -58,13 +60,14 @@ export class ChunksIndex {
     return new ChunksIndex(HashIndex.create({ valueWords: 3, capacity }));
   }
 
-  /** Throws IntegrityError where `bytes` is not such a file. */
-  static decode(bytes: Uint8Array): ChunksIndex {
-    return new ChunksIndex(HashIndex.decode(bytes, { valueWords: 3 }));
+  /** Throws IntegrityError where `file` is not such a file. */
+  static load(file: IndexFile): ChunksIndex {
+    return new ChunksIndex(HashIndex.load(file, { valueWords: 3 }));
   }
 
-  encode(): Uint8Array {
-    return this.#table.encode();
+  /** Header and buckets of the file form; views, valid until the next change. */
+  encodeParts(): [header: Uint8Array, buckets: Uint8Array] {
+    return this.#table.encodeParts();
   }
 
   get count(): number {
@@ -112,19 +115,45 @@ export class ChunksIndex {
     return this.#table.remove(id);
   }
 
+  /** Makes room for `entries` entries in all. */
+  reserve(entries: number): void {
+    this.#table.reserve(entries);
+  }
+
+  /** Gives back what growth has taken and the entries do not need. */
+  trim(): void {
+    this.#table.trim();
+  }
+
   /** Adds every entry of `other` with its count. */
   addAll(other: ChunksIndex): void {
-    const table = other.#table;
-    const id = asChunkId(new Uint8Array(ID_LENGTH));
-    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
-      table.copyId(slot, id);
-      this.add(
-        id,
-        table.value(slot, SIZE),
-        table.value(slot, CSIZE),
-        table.value(slot, REFCOUNT),
-      );
+    this.#table.merge(other.#table, MAX_REFCOUNT);
+  }
+
+  /** Takes away what `addAll` added; false, and this index of no use any more, where it never was added. */
+  subtractAll(other: ChunksIndex): boolean {
+    return this.#table.subtract(other.#table, MAX_REFCOUNT);
+  }
+
+  /** Ids of `other` that are not in this index, packed (32 bytes each), and the sum of their stored sizes. */
+  absentOf(other: ChunksIndex): { ids: Uint8Array; csize: number } {
+    const parts: Uint8Array[] = [];
+    let csize = 0;
+    for (const buckets of this.#table.absentOf(other.#table)) {
+      const view = new DataView(buckets.buffer, buckets.byteOffset, buckets.length);
+      const ids = new Uint8Array(buckets.length / BUCKET_BYTES * ID_LENGTH);
+      for (let from = 0, to = 0; from < buckets.length; from += BUCKET_BYTES, to += ID_LENGTH) {
+        for (let i = 0; i < ID_LENGTH; i++) ids[to + i] = buckets[from + i]!;
+        csize += view.getUint32(from + ID_LENGTH + 4 * CSIZE, true);
+      }
+      parts.push(ids);
     }
+    return { ids: concatBytes(...parts), csize };
+  }
+
+  /** Sum of the stored sizes of those entries that have no more references in `all` than here. */
+  csizeOfSole(all: ChunksIndex): number {
+    return all.#table.sumOfEqual(this.#table);
   }
 
   /** No chunk is marked yet. */
@@ -156,20 +185,8 @@ export class ChunksIndex {
   }
 
   totals(): IndexTotals {
-    const table = this.#table;
-    const sum: IndexTotals = { size: 0, csize: 0, uniqueSize: 0, uniqueCsize: 0, chunks: 0, uniqueChunks: 0 };
-    for (let slot = table.next(-1); slot >= 0; slot = table.next(slot)) {
-      const count = table.value(slot, REFCOUNT);
-      const size = table.value(slot, SIZE);
-      const csize = table.value(slot, CSIZE);
-      sum.size += size * count;
-      sum.csize += csize * count;
-      sum.uniqueSize += size;
-      sum.uniqueCsize += csize;
-      sum.chunks += count;
-      sum.uniqueChunks++;
-    }
-    return sum;
+    const { count, ...sums } = this.#table.countTotals();
+    return { ...sums, chunks: count, uniqueChunks: this.count };
   }
 
   dispose(): void {

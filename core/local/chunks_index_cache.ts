@@ -1,25 +1,26 @@
 /**
- * Chunk lists of archives in the cache directory, one file per archive id, and with each what the archive says of the size
- * of its files. They may be deleted at any time: a missing, short or damaged file only means that the archive is read
- * again.
+ * Chunk lists in the cache directory: one file per archive id, and the sum of many. With each goes what the archives say of
+ * the sizes of their files. They may be deleted at any time: a missing, short or damaged file only means that the archive is
+ * read again, or the lists added up again. (Form: `_table_file.ts`; the heads are msgpack.)
  *
- *     | digest 16 | msgpack: [size, csize] or nil | chunk list in the form of borg's hash index |
+ *     <id>   head [size, csize] or nil
+ *     sum    head [id, [size, csize] or nil, ...]: whose lists were added up
  */
 import type { Files } from "../platform/mod.ts";
 import {
+  asChunkId,
   type ChunkId,
   encodeMsgpack,
   hexOfId,
+  ID_LENGTH,
   MsgpackError,
   MsgpackReader,
+  MsgpackWriter,
   type Unpacked,
 } from "../bytes/mod.ts";
-import { AppError, OsError } from "../errors.ts";
-import { Xxh64 } from "../../wasm/mod.ts";
+import { OsError } from "../errors.ts";
+import { loadTableFile, saveTableFile } from "./_table_file.ts";
 import { ChunksIndex } from "./chunks_index.ts";
-
-/** 16 hexadecimal digits of the xxh64 of the rest of the file. */
-const DIGEST_BYTES = 16;
 
 /** Plain and stored bytes of an archive's files, before deduplication. */
 export interface FileTotals {
@@ -33,6 +34,15 @@ export interface CachedChunks {
   readonly files: FileTotals | null;
 }
 
+export interface CachedSum {
+  readonly chunks: ChunksIndex;
+  /** Those whose lists were added up. */
+  readonly archives: readonly { readonly id: ChunkId; readonly files: FileTotals | null }[];
+}
+
+/** Name of an archive's list, or of one that was written halfway. */
+const LIST_NAME = /^([0-9a-f]{64})(\.tmp)?$/;
+
 export class ChunksIndexCache {
   /** `directory`: where the lists of one repository lie; made when first needed. null: nothing is kept. */
   constructor(private readonly files: Files, private readonly directory: string | null) {}
@@ -41,42 +51,17 @@ export class ChunksIndexCache {
     return `${this.directory}/${hexOfId(id)}`;
   }
 
-  /** The list of that archive, null where there is none or it cannot be trusted. */
-  load(id: ChunkId): CachedChunks | null {
-    if (this.directory === null) return null;
-    try {
-      const bytes = this.files.readFile(this.#path(id));
-      const body = bytes.subarray(DIGEST_BYTES);
-      const digest = new TextDecoder().decode(bytes.subarray(0, DIGEST_BYTES));
-      if (new Xxh64().update(body).digestHex() !== digest) return null;
-      const reader = new MsgpackReader(body);
-      const files = readTotals(reader.read());
-      if (files === undefined) return null;
-      return { chunks: ChunksIndex.decode(body.subarray(reader.position)), files };
-    } catch (error) {
-      if (error instanceof OsError || error instanceof AppError || error instanceof MsgpackError) return null;
-      throw error;
-    }
+  get #sumPath(): string {
+    return `${this.directory}/sum`;
   }
 
-  /** Best effort: a full disk or a read-only home must not stop a backup. */
+  /** The list of that archive, null where there is none or it cannot be trusted. */
+  load(id: ChunkId): CachedChunks | null {
+    return this.#load(this.#path(id), (reader, chunks) => ({ chunks, files: readTotals(reader.read()) }));
+  }
+
   save(id: ChunkId, { chunks, files }: CachedChunks): void {
-    if (this.directory === null) return;
-    const head = encodeMsgpack(files === null ? null : [files.size, files.csize]);
-    const table = chunks.encode();
-    const bytes = new Uint8Array(DIGEST_BYTES + head.length + table.length);
-    bytes.set(head, DIGEST_BYTES);
-    bytes.set(table, DIGEST_BYTES + head.length);
-    const digest = new Xxh64().update(bytes.subarray(DIGEST_BYTES)).digestHex();
-    bytes.set(new TextEncoder().encode(digest));
-    const path = this.#path(id);
-    try {
-      this.files.mkdirAll(this.directory, 0o700);
-      this.files.writeFile(`${path}.tmp`, bytes, { mode: 0o600 });
-      this.files.rename(`${path}.tmp`, path);
-    } catch (error) {
-      if (!(error instanceof OsError)) throw error;
-    }
+    this.#save(this.#path(id), encodeMsgpack(packTotals(files)), chunks);
   }
 
   drop(id: ChunkId): void {
@@ -87,12 +72,79 @@ export class ChunksIndexCache {
       if (!(error instanceof OsError)) throw error;
     }
   }
+
+  /** Drops the lists of all archives but these. */
+  keepOnly(ids: readonly ChunkId[]): void {
+    if (this.directory === null) return;
+    const kept = new Set(ids.map(hexOfId));
+    try {
+      for (const name of this.files.readDir(this.directory)) {
+        const [, list] = LIST_NAME.exec(name) ?? [];
+        if (list !== undefined && !kept.has(list)) this.files.unlink(`${this.directory}/${name}`);
+      }
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
+
+  /** The sum that was saved last, null where there is none or it cannot be trusted. */
+  loadSum(): CachedSum | null {
+    return this.#load(this.#sumPath, (reader, chunks) => ({ chunks, archives: readArchives(reader.read()) }));
+  }
+
+  saveSum({ chunks, archives }: CachedSum): void {
+    const writer = new MsgpackWriter();
+    writer.writeArrayHeader(2 * archives.length);
+    for (const { id, files } of archives) {
+      writer.writeBytes(id);
+      writer.write(packTotals(files));
+    }
+    this.#save(this.#sumPath, writer.view(), chunks);
+  }
+
+  #load<T>(path: string, make: (reader: MsgpackReader, chunks: ChunksIndex) => T): T | null {
+    if (this.directory === null) return null;
+    const file = loadTableFile(this.files, path, (table) => ChunksIndex.load(table));
+    if (file === null) return null;
+    try {
+      const reader = new MsgpackReader(file.head);
+      const made = make(reader, file.table);
+      if (reader.atEnd) return made;
+    } catch (error) {
+      if (!(error instanceof MsgpackError)) throw error;
+    }
+    file.table.dispose();
+    return null;
+  }
+
+  #save(path: string, head: Uint8Array, chunks: ChunksIndex): void {
+    if (this.directory === null) return;
+    saveTableFile(this.files, path, { head, table: chunks.encodeParts() });
+  }
 }
 
-/** undefined: not what {@link ChunksIndexCache.save} writes. */
-function readTotals(value: Unpacked): FileTotals | null | undefined {
+function packTotals(files: FileTotals | null): number[] | null {
+  return files === null ? null : [files.size, files.csize];
+}
+
+/** Throws MsgpackError on what {@link packTotals} does not make. */
+function readTotals(value: Unpacked | undefined): FileTotals | null {
   if (value === null) return null;
-  if (!Array.isArray(value)) return undefined;
-  const [size, csize] = value;
-  return typeof size === "number" && typeof csize === "number" ? { size, csize } : undefined;
+  const [size, csize] = Array.isArray(value) ? value : [];
+  if (typeof size === "number" && typeof csize === "number") return { size, csize };
+  throw new MsgpackError("Cannot read the sizes of an archive's files");
+}
+
+/** Throws MsgpackError on what {@link ChunksIndexCache.saveSum} does not make. */
+function readArchives(value: Unpacked): CachedSum["archives"] {
+  if (!Array.isArray(value)) throw new MsgpackError("Cannot read what a sum is of");
+  const archives: { id: ChunkId; files: FileTotals | null }[] = [];
+  for (let i = 0; i < value.length; i += 2) {
+    const id = value[i];
+    if (!(id instanceof Uint8Array) || id.length !== ID_LENGTH) {
+      throw new MsgpackError("Cannot read whose list was added");
+    }
+    archives.push({ id: asChunkId(id), files: readTotals(value[i + 1]) });
+  }
+  return archives;
 }

@@ -1,6 +1,11 @@
 /** What this machine keeps of its repositories: caches that may be deleted, keys and trust that must not. */
 export { ChunksIndex, type IndexTotals } from "./chunks_index.ts";
-export { type CachedChunks, ChunksIndexCache, type FileTotals } from "./chunks_index_cache.ts";
+export {
+  type CachedChunks,
+  type CachedSum,
+  ChunksIndexCache,
+  type FileTotals,
+} from "./chunks_index_cache.ts";
 export {
   type BaseDirs,
   baseDirs,

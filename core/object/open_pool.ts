@@ -35,6 +35,8 @@ export class OpenPool {
   readonly #ring: SlotRing;
   readonly #batches: Batch[] = [newBatch()];
   readonly #task: number;
+  /** Nothing goes on after it: receivers are called once and in order. */
+  #failure: { error: unknown } | null = null;
 
   constructor(private readonly codec: ObjectCodec, options: OpenPoolOptions = {}) {
     this.#task = options.verifyOnly ? STATE_VERIFY : STATE_OPEN;
@@ -105,16 +107,30 @@ export class OpenPool {
   }
 
   #until(reached: () => boolean): void | Promise<void> {
-    for (;;) {
-      while (this.#batches.length > 1 && this.#ring.done(this.#ring.oldest)) {
-        const wait = this.#complete(this.#batches[0]!, 0);
-        if (wait) return wait.then(() => this.#taken()).then(() => this.#until(reached));
-        this.#taken();
+    if (this.#failure !== null) throw this.#failure.error;
+    try {
+      for (;;) {
+        while (this.#batches.length > 1 && this.#ring.done(this.#ring.oldest)) {
+          const wait = this.#complete(this.#batches[0]!, 0);
+          if (wait) {
+            return wait.then(() => this.#taken(), (error) => this.#fail(error)).then(() =>
+              this.#until(reached)
+            );
+          }
+          this.#taken();
+        }
+        if (reached()) return;
+        const helped = this.#ring.help();
+        if (helped) return helped.then(() => this.#until(reached));
       }
-      if (reached()) return;
-      const helped = this.#ring.help();
-      if (helped) return helped.then(() => this.#until(reached));
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): never {
+    this.#failure ??= { error };
+    throw error;
   }
 
   #taken(): void {

@@ -66,6 +66,8 @@ export class SealPool {
   /** Sealing grows without a bound, so that it is done by the owner into memory of its own. */
   readonly #padded: boolean;
   #others = 0;
+  /** Nothing is tried again after it: how far it came is not known, and what lies in the slots may be half done. */
+  #failure: { error: unknown } | null = null;
   /** Where the next chunk goes in the batch that is being filled, as {@link space} promised. */
   #promised = 0;
 
@@ -126,13 +128,23 @@ export class SealPool {
     batch.used += 8;
   }
 
-  /** Takes out what is done. To be called now and then; cheap. */
+  /** Takes out what is done. To be called now and then; cheap. Throws the first failure, each time. */
   pump(): void | Promise<void> {
-    for (;;) {
-      const progress = this.#step();
-      if (progress === false) return;
-      if (progress !== true) return progress.then(() => this.pump());
+    if (this.#failure !== null) throw this.#failure.error;
+    try {
+      for (;;) {
+        const progress = this.#step();
+        if (progress === false) return;
+        if (progress !== true) return progress.then(() => this.pump(), (error) => this.#fail(error));
+      }
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): never {
+    this.#failure ??= { error };
+    throw error;
   }
 
   /** Resolves when everything pushed so far is stored and received. */

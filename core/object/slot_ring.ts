@@ -157,7 +157,10 @@ export class SlotRing {
         event.preventDefault();
         this.#lost ??= event.message;
       };
-      worker.postMessage({ key: this.codec.workerKey(), memory: slotBuffers(this.#memory), compression });
+      const key = this.codec.workerKey();
+      worker.postMessage({ key, memory: slotBuffers(this.#memory), compression });
+      // The message has copies of its own.
+      for (const bytes of [key.encKey, key.encHmacKey, key.idKey]) bytes.fill(0);
       this.#workers.push(worker);
     }
   }

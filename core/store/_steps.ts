@@ -6,6 +6,8 @@ import type { StoreEnv } from "./env.ts";
 
 const TURN_MS = 50;
 const EVENT_MS = 200;
+/** A segment has 500 MB: so much of it is gone through between two calls of {@link Steps.within}. */
+export const BYTES_PER_TURN = 4 << 20;
 let operations = 0;
 
 export class Steps {
@@ -41,6 +43,15 @@ export class Steps {
       });
     }
     this.#done++;
+    return this.#turnAfter(now);
+  }
+
+  /** To be called now and then within a step that may be long; a promise must be awaited before going on. */
+  within(): Promise<void> | undefined {
+    return this.#turnAfter(this.env.nowMs());
+  }
+
+  #turnAfter(now: number): Promise<void> | undefined {
     if (now - this.#turn < TURN_MS) return undefined;
     return this.env.sleep(0).then(() => {
       this.#turn = this.env.nowMs();

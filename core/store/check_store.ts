@@ -8,7 +8,7 @@
 import { encodeHex, ID_LENGTH } from "../bytes/mod.ts";
 import { IntegrityError, OsError, RepositoryError } from "../errors.ts";
 import { log } from "../report.ts";
-import { Steps } from "./_steps.ts";
+import { BYTES_PER_TURN, Steps } from "./_steps.ts";
 import type { RepositoryConfig } from "./config.ts";
 import { Hints } from "./hints.ts";
 import { recoverSegment } from "./recover_segment.ts";
@@ -167,7 +167,7 @@ export class StoreCheck {
       await steps.step();
       if (segment <= after || segment > rebuilt.transaction!) continue;
       last = segment;
-      this.#readSegment(segment);
+      await this.#readSegment(segment, steps);
       if (!partial) applySegment(target, rebuilt, segment, this.#entries);
       if (partial && env.nowMs() > deadline) {
         this.#info(`The time is over; the last segment checked is ${segment}`);
@@ -183,10 +183,10 @@ export class StoreCheck {
   }
 
   /** Collects the entries of a segment; none of them if it is damaged and not repaired. */
-  #readSegment(segment: number): void {
+  async #readSegment(segment: number, steps: Steps): Promise<void> {
     const { log: target, repair } = this.context;
     try {
-      this.#collect(segment);
+      await this.#collect(segment, steps);
     } catch (error) {
       const damaged = error instanceof IntegrityError || (error instanceof OsError && error.code === "EIO");
       if (!damaged) throw error;
@@ -196,13 +196,21 @@ export class StoreCheck {
       target.reader.forget(segment);
       const { entries, lostBytes } = recoverSegment(target.env, target.dir, segment);
       this.#info(`Recovered ${entries} entries of segment ${segment}, ${lostBytes} bytes are lost`);
-      this.#collect(segment);
+      await this.#collect(segment, steps);
     }
   }
 
-  #collect(segment: number): void {
+  async #collect(segment: number, steps: Steps): Promise<void> {
     this.#entries.clear();
-    for (const entry of this.context.log.reader.entries(segment, { verify: true })) this.#entries.push(entry);
+    let bytes = 0;
+    for (const entry of this.context.log.reader.entries(segment, { verify: true })) {
+      this.#entries.push(entry);
+      bytes += entry.size;
+      if (bytes < BYTES_PER_TURN) continue;
+      bytes = 0;
+      const turn = steps.within();
+      if (turn) await turn;
+    }
   }
 
   #compareIndexes(committed: StoreIndex, rebuilt: StoreIndex): void {

@@ -16,12 +16,11 @@ import {
   HEADER_PART,
   isIntact,
 } from "./integrity.ts";
+import { INDEX_FILE_HEADER_BYTES } from "../../wasm/mod.ts";
 import { StoreIndex } from "./store_index.ts";
 
 const INDEX_NAME = /^index\.([0-9]+)$/;
 const FAMILY = /^(index|hints|integrity)\./;
-/** Header of an index file (borg _hashindex.c): magic 8, entries 4, buckets 4, key size 1, value size 1. */
-const INDEX_HEADER_BYTES = 18;
 /** A table of many millions of entries goes out in parts, so that a full disk is noticed early. */
 const WRITE_BYTES = 16 << 20;
 
@@ -45,26 +44,35 @@ export class CommittedFiles {
 
   /** The index of `transaction`, null where it is missing or not to be trusted. */
   readIndex(transaction: number): StoreIndex | null {
-    const bytes = this.#readChecked("index", transaction);
-    if (bytes === null) return null;
-    try {
-      return StoreIndex.decode(bytes);
-    } catch (error) {
-      if (error instanceof IntegrityError) return null;
-      throw error;
-    }
+    return this.#orNull(() => {
+      const name = `index.${transaction}`;
+      const fd = this.files.open(this.#path(name));
+      try {
+        const { size: length } = this.files.fstat(fd);
+        const header = new Uint8Array(Math.min(length, INDEX_FILE_HEADER_BYTES));
+        this.#readAll(fd, header, 0);
+        return StoreIndex.load({
+          header,
+          length,
+          fill: (buckets) => {
+            this.#readAll(fd, buckets, header.length);
+            this.#requireIntact(name, [{ bytes: header, part: HEADER_PART }, { bytes: buckets }]);
+          },
+        });
+      } finally {
+        this.files.close(fd);
+      }
+    });
   }
 
   /** The hints of `transaction`, null where they are missing or not to be trusted. */
   readHints(transaction: number): DecodedHints | null {
-    const bytes = this.#readChecked("hints", transaction);
-    if (bytes === null) return null;
-    try {
+    return this.#orNull(() => {
+      const name = `hints.${transaction}`;
+      const bytes = this.files.readFile(this.#path(name));
+      this.#requireIntact(name, [{ bytes }]);
       return decodeHints(bytes);
-    } catch (error) {
-      if (error instanceof MsgpackError) return null;
-      throw error;
-    }
+    });
   }
 
   /** Writes all three files of `transaction` durably, then removes those of other transactions. */
@@ -102,30 +110,37 @@ export class CommittedFiles {
     return `${this.repository}/${name}`;
   }
 
-  #readChecked(kind: "index" | "hints", transaction: number): Uint8Array | null {
-    const name = `${kind}.${transaction}`;
-    let bytes: Uint8Array;
+  #orNull<T>(read: () => T): T | null {
     try {
-      bytes = this.files.readFile(this.#path(name));
+      return read();
     } catch (error) {
       // A bad spot on the disk (EIO) is as good as a missing file here: both are made again.
       if (isAbsent(error) || (error instanceof OsError && error.code === "EIO")) return null;
+      if (error instanceof IntegrityError || error instanceof MsgpackError) return null;
       throw error;
     }
+  }
+
+  #readAll(fd: number, into: Uint8Array, position: number): void {
+    if (this.files.pread(fd, into, position) < into.length) {
+      throw new IntegrityError("IntegrityError", ["an index file ends too early"]);
+    }
+  }
+
+  /** Throws IntegrityError where the contents of `index.N` or `hints.N` are not what `integrity.N` promises. */
+  #requireIntact(name: string, pieces: readonly FilePiece[]): void {
+    const [kind, transaction] = name.split(".");
     let integrity: Uint8Array;
     try {
       integrity = this.files.readFile(this.#path(`integrity.${transaction}`));
     } catch (error) {
       // Repositories from before borg 1.1 have no such file.
-      if (isAbsent(error)) return bytes;
-      if (error instanceof OsError && error.code === "EIO") return null;
+      if (isAbsent(error)) return;
       throw error;
     }
-    const pieces: FilePiece[] = kind === "hints" ? [{ bytes }] : [
-      { bytes: bytes.subarray(0, INDEX_HEADER_BYTES), part: HEADER_PART },
-      { bytes: bytes.subarray(INDEX_HEADER_BYTES) },
-    ];
-    return isIntact(decodeIntegrity(integrity, kind), name, pieces) ? bytes : null;
+    if (!isIntact(decodeIntegrity(integrity, kind!), name, pieces)) {
+      throw new IntegrityError("IntegrityError", [`${name} is not what integrity.${transaction} promises`]);
+    }
   }
 
   #writeTemporary(name: string, pieces: readonly Uint8Array[]): void {

@@ -5,7 +5,7 @@
  * `plan` tells which segments are worth it; `run` does it.
  */
 import { log } from "../report.ts";
-import { Steps } from "./_steps.ts";
+import { BYTES_PER_TURN, Steps } from "./_steps.ts";
 import { COMMIT_ONLY_BYTES, HEADER_BYTES, ID_HEADER_BYTES, TAG_DELETE, TAG_PUT } from "./segment_format.ts";
 import type { SegmentEntry } from "./segment_read.ts";
 import type { Log, RepositoryState } from "./state.ts";
@@ -39,12 +39,13 @@ export function markCommitOnlySegments(target: Log, { hints }: RepositoryState):
   }
 }
 
-/** Rewrites the segments of a plan. The index files of `indexed`, the transaction they describe, are not touched. */
+/**
+ * Rewrites the segments of a plan, in one or more commits; the state's transaction is always the last of them. The index
+ * files of `indexed`, the transaction they describe, are not touched.
+ */
 export class CompactRun {
   /** Bytes of removed files less bytes of written ones. */
   freedBytes = 0;
-  /** The last commit written, which the index files must be brought up to. */
-  transaction: number;
   /** Rewritten segments whose files may go with the next commit. */
   #unused: number[] = [];
   readonly #firstWritten: number;
@@ -55,7 +56,6 @@ export class CompactRun {
     /** Newest transaction that index files on disk are there for; null without any. */
     private readonly indexed: number | null,
   ) {
-    this.transaction = state.transaction!;
     this.#firstWritten = target.writer.segment;
   }
 
@@ -75,7 +75,7 @@ export class CompactRun {
         continue;
       }
       hints.know(segment);
-      this.#rewrite(segment);
+      await this.#rewrite(segment, steps);
       this.#unused.push(segment);
     }
     this.#completeTransfer({ intermediate: false });
@@ -84,8 +84,15 @@ export class CompactRun {
     steps.finish();
   }
 
-  #rewrite(segment: number): void {
+  async #rewrite(segment: number, steps: Steps): Promise<void> {
+    let bytes = 0;
     for (const entry of this.target.reader.entries(segment, { verify: true })) {
+      bytes += entry.size;
+      if (bytes > BYTES_PER_TURN) {
+        bytes = 0;
+        const turn = steps.within();
+        if (turn) await turn;
+      }
       if (entry.tag === TAG_PUT) this.#rewritePut(segment, entry);
       else if (entry.tag === TAG_DELETE && this.state.index.find(entry.id) < 0) {
         this.#keepDelete(segment, entry);
@@ -136,9 +143,11 @@ export class CompactRun {
   #completeTransfer(options: { intermediate: boolean }): void {
     const { dir, reader, writer } = this.target;
     const { hints } = this.state;
-    this.transaction = writer.commit(options);
-    hints.know(this.transaction);
-    hints.addFreeable(this.transaction, HEADER_BYTES);
+    const transaction = writer.commit(options);
+    // From here on this is what a rollback must go back to: the copies up to here are all there is.
+    this.state.transaction = transaction;
+    hints.know(transaction);
+    hints.addFreeable(transaction, HEADER_BYTES);
     const folders = new Map<string, number>();
     for (const segment of this.#unused) {
       const left = hints.segments.get(segment);

@@ -51,7 +51,8 @@ export function encodeHints(hints: Hints): Uint8Array {
     writer.writeBytes(id);
     writer.write(segments);
   });
-  return writer.bytes();
+  // May be hundreds of megabytes after a large delete: no copy.
+  return writer.view();
 }
 
 export interface DecodedHints {
@@ -83,9 +84,13 @@ function readMapHeader(reader: MsgpackReader): number {
   return width === 2 ? view.getUint16(position + 1) : view.getUint32(position + 1);
 }
 
+/** The header of 32 raw bytes, and they. */
+const PACKED_ID_BYTES = 3 + ID_LENGTH;
+
 /** The shadow index may be large and its keys are bytes, which the general decoder would turn into strings. */
 function readShadowIndex(reader: MsgpackReader, shadow: ShadowIndex): void {
   for (let left = readMapHeader(reader); left > 0; left--) {
+    if (readUsualShadow(reader, shadow)) continue;
     const id = reader.read();
     const segments = reader.read();
     if (!(id instanceof Uint8Array) || id.length !== ID_LENGTH || !Array.isArray(segments)) {
@@ -93,6 +98,28 @@ function readShadowIndex(reader: MsgpackReader, shadow: ShadowIndex): void {
     }
     shadow.put(id, segments.map(wholeNumber));
   }
+}
+
+/** Reads an id with one segment, as nearly all are, without an object for each part; false: it is of another form. */
+function readUsualShadow(reader: MsgpackReader, shadow: ShadowIndex): boolean {
+  const { buffer, position } = reader;
+  // raw of 16-bit length, list of one, number in one to five bytes
+  if (buffer.length < position + PACKED_ID_BYTES + 6) return false;
+  if (buffer[position] !== 0xda || buffer[position + 1] !== 0 || buffer[position + 2] !== ID_LENGTH) {
+    return false;
+  }
+  let at = position + PACKED_ID_BYTES;
+  if (buffer[at++] !== 0x91) return false;
+  const type = buffer[at++]!;
+  let segment = type;
+  if (type >= 0x80) {
+    if (type < 0xcc || type > 0xce) return false;
+    const end = at + (1 << (type - 0xcc));
+    for (segment = 0; at < end; at++) segment = segment * 256 + buffer[at]!;
+  }
+  shadow.put(buffer.subarray(position + 3, position + PACKED_ID_BYTES), [segment]);
+  reader.position = at;
+  return true;
 }
 
 function fillNumbers(into: Map<number, number>, value: Unpacked | undefined): void {

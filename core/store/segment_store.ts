@@ -17,6 +17,7 @@ import {
 import { IntegrityError, LockError, OsError, RepositoryError } from "../errors.ts";
 import { log as emit } from "../report.ts";
 import { StoreCheck } from "./check_store.ts";
+import { logOrder } from "./_log_order.ts";
 import { CommittedFiles } from "./committed_files.ts";
 import { CompactRun, markCommitOnlySegments, planCompaction } from "./compact.ts";
 import { type RepositoryConfig, sizeText, type StoreSettings } from "./config.ts";
@@ -78,7 +79,8 @@ export class SegmentStore implements StoreDeleter {
 
   /** Made by `openRepository` and `createRepository`. */
   constructor(parts: SegmentStoreParts) {
-    const { env, path, settings } = parts;
+    const { path, settings } = parts;
+    const env = this.#interruptible(parts.env);
     this.#env = env;
     this.#config = parts.config;
     this.#settings = settings;
@@ -207,6 +209,26 @@ export class SegmentStore implements StoreDeleter {
     this.#transaction!.delete(asChunkId(id));
   }
 
+  async deleteMany(ids: Uint8Array, onProgress?: (done: number) => void): Promise<void> {
+    await this.#begin();
+    const transaction = this.#transaction!;
+    const { index } = transaction.state;
+    const order = logOrder(index, ids);
+    let breath = this.#env.nowMs();
+    for (let done = 0; done < order.length; done++) {
+      if (done % 64 === 0 && this.#env.nowMs() - breath > BREATH_MS) {
+        onProgress?.(done);
+        await this.#env.sleep(0);
+        breath = this.#env.nowMs();
+      }
+      const at = order[done]! * ID_LENGTH;
+      const id = ids.subarray(at, at + ID_LENGTH);
+      // The same id may have come twice.
+      if (index.find(id) >= 0) transaction.delete(id);
+    }
+    onProgress?.(order.length);
+  }
+
   commit(): void {
     const transaction = this.#transaction;
     if (!transaction) return;
@@ -242,10 +264,10 @@ export class SegmentStore implements StoreDeleter {
     try {
       await run.run(planCompaction(this.#log, state, options));
     } catch (error) {
-      this.#abandon(run.transaction);
+      // Once closed, another process may be writing: what is there is not ours to remove any more.
+      if (!this.#closed) this.#abandon(state.transaction);
       throw error;
     }
-    state.transaction = run.transaction;
     this.#save(state);
     return { freedBytes: Math.max(0, run.freedBytes) };
   }
@@ -512,6 +534,15 @@ export class SegmentStore implements StoreDeleter {
 
   #saveConfig(): void {
     writeConfig(this.#env, this.location, this.#config);
+  }
+
+  /** A signal may close the store in any pause; what paused must then not go on, without a lock and with its state gone. */
+  #interruptible(env: StoreEnv): StoreEnv {
+    const sleep = async (ms: number): Promise<void> => {
+      await env.sleep(ms);
+      this.#requireOpen();
+    };
+    return Object.create(env, { sleep: { value: sleep } });
   }
 
   /** Without its lock the store must not be used: what it knew may be wrong by now. */

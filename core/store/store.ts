@@ -95,6 +95,11 @@ export interface StoreCheckResult {
 export interface StoreDeleter extends StoreWriter {
   /** Throws Repository.ObjectNotFound. */
   delete(id: ChunkId): Awaitable<void>;
+  /**
+   * Deletes those of `ids` (packed: 32 bytes each) that are there, in the order that is quickest. Turns the event loop now and
+   * then, and tells `onProgress` how many ids are dealt with. Absent where a store knows nothing better than one by one.
+   */
+  deleteMany?(ids: Uint8Array, onProgress?: (done: number) => void): Promise<void>;
   /** Frees the space of deleted and replaced objects where more than `thresholdPercent` of a segment is waste (or all with cleanupCommits). */
   compact(options: { thresholdPercent: number; cleanupCommits?: boolean }): Awaitable<CompactResult>;
   /** Verifies the whole log against the index; with `repair` rebuilds the index and drops what is damaged. */

@@ -1,10 +1,10 @@
 /**
  * Where each object lies: id -> (segment, offset), over the WASM hash index whose memory is the index file itself (borg
- * docs, data-structures.rst, "Index, hints and integrity"). In and out: ids and numbers; `encodeParts` and `decode` are
+ * docs, data-structures.rst, "Index, hints and integrity"). In and out: ids and numbers; `encodeParts` and `load` are
  * the bytes of `index.N`.
  */
 import type { ChunkId } from "../bytes/mod.ts";
-import { HashIndex } from "../../wasm/mod.ts";
+import { HashIndex, type IndexFile } from "../../wasm/mod.ts";
 
 /** Words of a value: segment, offset. */
 const VALUE_WORDS = 2;
@@ -25,9 +25,9 @@ export class StoreIndex {
     return new StoreIndex(HashIndex.create({ valueWords: VALUE_WORDS, capacity }));
   }
 
-  /** Throws IntegrityError where `bytes` is not an index file. */
-  static decode(bytes: Uint8Array): StoreIndex {
-    return new StoreIndex(HashIndex.decode(bytes, { valueWords: VALUE_WORDS }));
+  /** Throws IntegrityError where `file` is not an index file. */
+  static load(file: IndexFile): StoreIndex {
+    return new StoreIndex(HashIndex.load(file, { valueWords: VALUE_WORDS }));
   }
 
   /** Header and buckets of the index file; views, valid until the next change. */

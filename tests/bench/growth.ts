@@ -21,7 +21,7 @@ import { HashIndex } from "../../wasm/mod.ts";
 import { folderBytes } from "./data.ts";
 import { filePath, type Size } from "./growth_build.ts";
 import { measure, type Measured } from "./measure.ts";
-import { allPrograms, environment, type Program } from "./programs.ts";
+import { allPrograms, bundledAlcove, environment, type Program } from "./programs.ts";
 
 const BUILD = fileURLToPath(new URL("./growth_build.ts", import.meta.url));
 const MAX_FILES = 1_000_000;
@@ -188,7 +188,7 @@ function growthTable(results: readonly SizeResult[]): string {
 
 const sizes = options.sizes?.split(",").map(Number) ?? [1e5, 1e6, ...(options.large ? [1e7] : [])];
 const wanted = options.programs.split(",");
-const programs = allPrograms().filter(({ name, version }) =>
+const programs = allPrograms(bundledAlcove().command).filter(({ name, version }) =>
   wanted.includes(name) && name !== "restic" && version !== null
 );
 const results: SizeResult[] = [];

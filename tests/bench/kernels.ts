@@ -10,8 +10,8 @@ import * as zlib from "node:zlib";
 import { createBLAKE2b, createXXHash64 } from "hash-wasm";
 import { createAesCtr, createBlake2b256, createHmacSha256, createSha256 } from "../../core/crypto/mod.ts";
 import { borrowAccel } from "../../core/platform/accel.ts";
-import { crc32, crc32ByTable } from "../../core/store/crc32.ts";
-import { BuzhashScanner, decodeLz4, encodeLz4, lz4Bound, Xxh64 } from "../../wasm/mod.ts";
+import { crc32 } from "../../core/store/crc32.ts";
+import { BuzhashScanner, crc32ByKernel, decodeLz4, encodeLz4, lz4Bound, Xxh64 } from "../../wasm/mod.ts";
 import { decodeLz4Block, encodeLz4Block } from "../unit/wasm/_lz4_twin.ts";
 
 const { values: options } = parseArgs({ options: { runs: { type: "string", default: "40" } } });
@@ -88,7 +88,7 @@ async function groups(): Promise<Group[]> {
       data: random,
       candidates: [
         ["* the program's", (data) => crc32(data)],
-        ["table", (data) => crc32ByTable(data)],
+        ["kernel", (data) => crc32ByKernel(data)],
         ...(native ? [["node:zlib", (data) => native(data)]] as [string, Work][] : []),
       ],
     },

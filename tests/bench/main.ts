@@ -7,7 +7,7 @@
  *     --files N          files of the tree (60000), copied from /usr/share, /usr/lib and on
  *     --only PATTERN     rows whose name fits the regular expression
  *     --programs A,B     which of alcove,borg,restic
- *     --alcove COMMAND   how to start Alcove (words), for instance dist/alcove; default: these sources
+ *     --alcove COMMAND   how to start Alcove (words), for instance dist/alcove; default: these sources, bundled
  *     --dir DIR          where the data lies (/dev/shm)
  *     --disk DIR         where the row on disk writes (the folder for temporary files, if that is on disk)
  *     --json [FILE]      writes all figures; default tests/bench/results/bench.json
@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { copyTree, isInMemory, makeRandomFile, requireSpace } from "./data.ts";
-import { allPrograms } from "./programs.ts";
+import { allPrograms, bundledAlcove } from "./programs.ts";
 import { type BenchResult, describeRun } from "./result.ts";
 import { runScenario, type Scenario, SCENARIOS, type Sources } from "./rows.ts";
 import { renderSvg } from "./svg.ts";
@@ -102,7 +102,10 @@ function diskFolder(): string | null {
 
 function bench(): BenchResult {
   const wanted = options.programs.split(",");
-  const installed = allPrograms(options.alcove?.split(" ")).filter(({ name }) => wanted.includes(name));
+  const bundled = options.alcove === undefined ? bundledAlcove() : null;
+  const installed = allPrograms(bundled?.command ?? options.alcove!.split(" ")).filter(({ name }) =>
+    wanted.includes(name)
+  );
   for (const { name, version } of installed) if (version === null) note(`left out, not installed: ${name}`);
   const programs = installed.filter(({ version }) => version !== null);
   const runtime = options.alcove === undefined ? Deno.version.deno : "";
@@ -125,6 +128,7 @@ function bench(): BenchResult {
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
     if (disk !== null) fs.rmSync(disk, { recursive: true, force: true });
+    if (bundled !== null) fs.rmSync(bundled.folder, { recursive: true });
   }
   return result;
 }

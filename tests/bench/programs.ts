@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { bundle } from "../../scripts/_bundle.ts";
 
 /** What is done; `null` from {@link Program.command}: the program has nothing like it. */
 export type Work =
@@ -76,10 +77,18 @@ function resticCommand(work: Work): string[] | null {
 
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
-/** `alcove`: how to start it; default: from the sources, by the runtime that runs this. */
-export function allPrograms(
-  alcove: readonly string[] = [Deno.execPath(), "run", "-A", "--no-prompt", MAIN],
-): Program[] {
+/**
+ * How to start the program as a release has it: bundled, by the runtime that runs this. `folder` is the bundle's, and the
+ * caller's to remove.
+ */
+export function bundledAlcove(): { command: string[]; folder: string } {
+  const { folder, main } = bundle(MAIN);
+  const options = ["-A", "--no-prompt", "--v8-flags=--max-semi-space-size=4"];
+  return { command: [Deno.execPath(), "run", ...options, join(folder, main)], folder };
+}
+
+/** `alcove`: how to start it. */
+export function allPrograms(alcove: readonly string[]): Program[] {
   return [
     {
       name: "alcove",

@@ -3,7 +3,7 @@
  * empty store, and a way to open the same store again.
  */
 import assert from "node:assert/strict";
-import { asChunkId, type ChunkId, hexOfId, MANIFEST_ID } from "../../core/bytes/mod.ts";
+import { asChunkId, type ChunkId, concatBytes, hexOfId, MANIFEST_ID } from "../../core/bytes/mod.ts";
 import { AppError } from "../../core/errors.ts";
 import { MAX_DATA_SIZE, type StoreDeleter } from "../../core/store/mod.ts";
 import { dataOf, idOf } from "../fixtures/store_env.ts";
@@ -108,6 +108,37 @@ export function storeContract({ name, make }: StoreMaker): void {
       assert.deepEqual(await store.get(idOf(1)), dataOf(1, 10));
     },
   );
+
+  contract("deleteMany(), where there is one, removes those that are there, and rollback() undoes it", async (
+    { store, reopen },
+  ) => {
+    if (!store.deleteMany) return;
+    for (let n = 0; n < 300; n++) await store.put(idOf(n), dataOf(n, n));
+    await store.commit();
+    // Some of this transaction, some unknown, some twice, in no order.
+    for (let n = 300; n < 320; n++) await store.put(idOf(n), dataOf(n, 3 * n));
+    const numbers = [310, 5, 299, 1000, 0, 5, 17, 301, 16, 2000, 310, 150];
+    const packed = concatBytes(...numbers.map(idOf));
+    const gone = async (store: StoreDeleter) => {
+      const found: number[] = [];
+      for (let n = 0; n < 320; n++) if (!await store.has(idOf(n))) found.push(n);
+      return found;
+    };
+    let told = -1;
+    await store.deleteMany(packed, (done) => told = done);
+    assert.equal(told, 10);
+    assert.deepEqual(await gone(store), [0, 5, 16, 17, 150, 299, 301, 310]);
+    await store.rollback();
+    assert.deepEqual(await gone(store), Array.from({ length: 20 }, (_, n) => 300 + n));
+    await store.deleteMany(packed);
+    await store.deleteMany(new Uint8Array(0));
+    await store.commit();
+    const again = await reopen();
+    assert.deepEqual((await gone(again)).slice(0, 6), [0, 5, 16, 17, 150, 299]);
+    assert.deepEqual(await again.get(idOf(18)), dataOf(18, 18));
+    await again.compact({ thresholdPercent: 0 });
+    assert.equal((await again.check({})).ok, true);
+  });
 
   contract("put() replaces, delete() removes, and commit() makes it last", async ({ store, reopen }) => {
     await store.put(idOf(1), dataOf(1, 50));

@@ -34,12 +34,14 @@ function succeed(program: string, args: readonly string[], options: Deno.Command
 }
 
 /** A folder of its own with room for caches, repositories and files; removed at the end. */
-function withFolder(use: (folder: string, env: Record<string, string>) => void): void {
+async function withFolder(
+  use: (folder: string, env: Record<string, string>) => void | Promise<void>,
+): Promise<void> {
   const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "alcove-compile-" }));
   const cache = join(folder, "cache");
   Deno.mkdirSync(cache, { mode: 0o700 });
   try {
-    use(folder, {
+    await use(folder, {
       XDG_CACHE_HOME: cache,
       BORG_BASE_DIR: join(folder, "base"),
       BORG_PASSPHRASE: "secret",
@@ -80,6 +82,85 @@ function backUpAndRestore(program: string, folder: string, env: Record<string, s
   assert.doesNotMatch(missing.err, /\n\s+at /);
 }
 
+/** So much of a list is read while the threads are counted; a list must be longer by far than this and a pipe's 64 KiB. */
+const COUNTED_BYTES = 500_000;
+
+/** Runs `create --list`. Answers the list's lines and the most threads of workers that were seen while it was written. */
+async function createAndCount(
+  program: string,
+  args: readonly string[],
+  options: Deno.CommandOptions,
+): Promise<{ workers: number; lines: string[] }> {
+  const child = new Deno.Command(program, {
+    ...options,
+    args: ["create", "--list", ...args],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const tasks = `/proc/${child.pid}/task`;
+  const isWorker = ({ name }: Deno.DirEntry) =>
+    run("cat", [`${tasks}/${name}/comm`]).out.startsWith("worker-");
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  let workers = 0;
+  // The program waits for the reader of its list: it cannot end while threads are counted.
+  for await (const part of child.stderr) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes < COUNTED_BYTES) {
+      workers = Math.max(workers, [...Deno.readDirSync(tasks)].filter(isWorker).length);
+    }
+  }
+  const text = Buffer.concat(parts).toString();
+  assert.equal((await child.status).code, 0, text);
+  assert.ok(bytes > 2 * COUNTED_BYTES);
+  return { workers, lines: text.trimEnd().split("\n") };
+}
+
+/** The threads that seal objects and that walk ahead are in the executable, and what they make is what one thread makes. */
+async function useThreads(program: string, folder: string, env: Record<string, string>): Promise<void> {
+  if (Deno.build.os !== "linux" || run("sh", ["-c", "command -v borg"]).code !== 0) {
+    return console.log("notice: this is not Linux or there is no borg, the threads are not counted");
+  }
+  const source = join(folder, "many");
+  const files = join(source, "files");
+  Deno.mkdirSync(files, { recursive: true });
+  // Their entries in the files cache are more than 256 KiB, from which on a thread walks ahead.
+  const count = 6000;
+  const name = "a long name makes a long list ".repeat(7);
+  for (let i = 0; i < count; i++) Deno.writeTextFileSync(join(files, name + i), `${i % 100}`);
+  const noise = () => new Uint8Array(randomBytes(20_000_000));
+  Deno.writeFileSync(join(source, "large"), noise());
+  const repository = join(folder, "threads");
+  succeed(program, ["init", "--encryption", "repokey", repository], { env });
+  const create = (archive: string, workers: string, ...args: string[]) =>
+    createAndCount(program, [...args, `${repository}::${archive}`, "large", "files"], {
+      env: { ...env, ALCOVE_WORKERS: workers },
+      cwd: source,
+    });
+  const unchanged = (lines: string[]) => lines.filter((line) => line.startsWith("U ")).length;
+  const one = await create("one", "1");
+  assert.equal(one.workers, 1, "the worker for objects");
+  assert.equal(one.lines.length, count + 2);
+  Deno.writeFileSync(join(source, "large"), noise());
+  const two = await create("two", "1");
+  const walking = navigator.hardwareConcurrency > 1 ? 1 : 0;
+  assert.equal(two.workers, 1 + walking, "the worker for objects and the one that walks");
+  assert.equal(two.lines.length, count + 2);
+  assert.equal(unchanged(two.lines), count);
+  const alone = await create("alone", "0", "--files-cache=disabled");
+  assert.equal(alone.workers, 0, "no worker where none is wanted");
+  assert.equal(alone.lines.length, count + 2);
+  const again = await create("again", "0");
+  assert.equal(again.workers, 0, "no worker where none is wanted");
+  succeed("borg", ["check", "--verify-data", repository], { env });
+  for (const archive of ["alone", "again"]) {
+    assert.equal(succeed("borg", ["diff", `${repository}::two`, archive], { env }), "");
+  }
+  assert.equal(succeed("borg", ["extract", "--dry-run", `${repository}::two`], { env }), "");
+}
+
 /** Deno 2.4.2 with its compile runtime, made once per machine; null where the tool or the packages cannot be had. */
 function compileRuntime(): { deno: string; denort: string } | null {
   const folder = join(tmpdir(), "alcove-compile-runtime");
@@ -95,24 +176,25 @@ function compileRuntime(): { deno: string; denort: string } | null {
   return found;
 }
 
-Deno.test("compile.ts makes a compiled executable that works alone", () => {
+Deno.test("compile.ts makes a compiled executable that works alone and in threads", async () => {
   const runtime = compileRuntime();
   if (!runtime) {
     console.log("notice: there is no compile runtime for tests here, the compiled form is not tested");
     return;
   }
-  withFolder((folder, env) => {
+  await withFolder(async (folder, env) => {
     const output = join(folder, "alcove");
     const options = ["--form", "compiled", "--output", output];
     succeed(runtime.deno, ["run", "-A", "--no-lock", script, ...options], {
       env: { ...env, DENORT_BIN: runtime.denort, DENO_TLS_CA_STORE: "system" },
     });
     backUpAndRestore(output, folder, env);
+    await useThreads(output, folder, env);
   });
 });
 
 Deno.test("compile.ts says in one sentence that the compile runtime is missing, and names DENORT_BIN", () => {
-  withFolder((folder, env) => {
+  return withFolder((folder, env) => {
     const output = join(folder, "alcove");
     const { code, err } = run(Deno.execPath(), [
       "run",
@@ -141,8 +223,8 @@ function unpackedFolder(env: Record<string, string>): string {
   return join(folder, names[0]!);
 }
 
-Deno.test("compile.ts makes a self-extracting file that works alone and trusts no damaged or open folder", () => {
-  withFolder((folder, env) => {
+Deno.test("compile.ts makes a self-extracting file that works alone, in threads, and trusts no damaged or open folder", () => {
+  return withFolder(async (folder, env) => {
     // A name with a blank and a link to it: the file finds itself by both.
     const output = join(folder, "al cove");
     const noRuntime = { ...env, DENORT_BIN: join(folder, "missing-denort") };
@@ -151,6 +233,7 @@ Deno.test("compile.ts makes a self-extracting file that works alone and trusts n
     assert.match(built.err, /DENORT_BIN.*self-extracting/);
     assert.match(built.out, /self-extracting, [\d.]+ MB/);
     backUpAndRestore(output, folder, env);
+    await useThreads(output, folder, env);
     Deno.symlinkSync(output, join(folder, "link"));
     succeed(join(folder, "link"), ["--version"], { env });
 
@@ -202,7 +285,7 @@ Deno.test("compile.ts makes a self-extracting file that works alone and trusts n
 });
 
 Deno.test("scripts/alcove runs the program from any folder, through links, with its standard input and exit code", () => {
-  withFolder((folder, env) => {
+  return withFolder((folder, env) => {
     Deno.mkdirSync(join(folder, "with blank"));
     Deno.symlinkSync(join(root, "scripts", "alcove"), join(folder, "with blank", "first"));
     Deno.symlinkSync("with blank/first", join(folder, "alcove"));

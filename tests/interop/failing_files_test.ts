@@ -136,6 +136,55 @@ borgTest("one failed read costs the file, as it does with borg 1.x: no second tr
   assert.equal(place.borg(["list", "--short", "repo::a"]).stdout, "src\nsrc/good\n");
 });
 
+borgTest("a file that fails after its last byte leaves nothing behind, neither chunks nor sizes", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  fs.mkdirSync(join(place.path, "src"));
+  fs.writeFileSync(join(place.path, "src/good"), "good");
+  for (const [name, size] of [["small", 50_000], ["large", 5_000_000]] as const) {
+    place.alcove(["init", "-e", "none", name]);
+    const path = join(place.path, `src/${name}`);
+    fs.writeFileSync(path, pseudoRandom(name, size));
+    // The first asks what was opened, the second whether it changed meanwhile.
+    const faults = { path, inject: "statx,fstat,newfstatat:error=EIO:when=2" };
+    const ran = withFaults(place, [...ALCOVE, "create", "--list", `${name}::a`, "src"], faults);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, new RegExp(`^A src/${name}\nsrc/${name}: .*\nE src/${name}$`, "m"));
+    assert.equal(place.borg(["list", "--short", `${name}::a`]).stdout, "src\nsrc/good\n");
+    const { stats } = JSON.parse(place.alcove(["info", "--json", `${name}::a`]).stdout).archives[0];
+    assert.ok(stats.original_size < 10_000, `${stats.original_size} bytes`);
+    place.borg(["check", name]);
+    fs.rmSync(path);
+  }
+});
+
+borgTest("a file that fails takes no chunk with it that another file has, whichever comes first", () => {
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  const shared = pseudoRandom("shared", 3 << 20);
+  for (const names of [["bad", "good"], ["good", "bad"]]) {
+    for (const workers of names[0] === "bad" ? ["2"] : ["0", "2"]) {
+      using place = workplace({ ALCOVE_WORKERS: workers });
+      place.alcove(["init", "-e", "none", "repo"]);
+      fs.mkdirSync(join(place.path, "src"));
+      // In the order of their inodes.
+      for (const name of names) {
+        const own = pseudoRandom(`own ${name}`, 2 << 20);
+        fs.writeFileSync(join(place.path, "src", name), new Uint8Array([...shared, ...own]));
+      }
+      const chunks = ["--chunker-params", "fixed,65536", "-C", "zstd,3"];
+      const faults = { path: join(place.path, "src/bad"), inject: "read,pread64:error=EIO:when=4+" };
+      const ran = withFaults(place, [...ALCOVE, "create", "--list", ...chunks, "repo::a", "src"], faults);
+      assert.equal(ran.code, 1, ran.stderr);
+      assert.match(ran.stderr, /^E src\/bad$/m);
+      assert.equal(place.borg(["list", "--short", "repo::a"]).stdout, "src\nsrc/good\n");
+      place.borg(["check", "--verify-data", "repo"]);
+      place.borg(["extract", "--dry-run", "repo::a"]);
+      assert.doesNotMatch(place.alcove(["create", "--list", ...chunks, "repo::b", "src"]).stderr, /^E/m);
+      place.borg(["check", "--verify-data", "repo"]);
+    }
+  }
+});
+
 Deno.test("a file that cannot be opened, or whose attributes cannot be listed, is left out with its own exit code", () => {
   using place = workplace();
   if (!hasStrace()) return console.log("skipped: strace is not installed");
@@ -210,7 +259,12 @@ Deno.test("what took a file's place after the walk saw it is left out, and a FIF
   for (const [i, [script, words]] of exchanges.entries()) {
     fs.rmSync(victim, { force: true });
     fs.writeFileSync(join(place.path, "src/first"), `first ${i}`);
-    fs.writeFileSync(victim, "victim");
+    // The walk goes by inode numbers, and those of removed files are given out again.
+    for (let spare = 0; !fs.existsSync(victim); spare++) {
+      const made = join(place.path, `spare-${i}-${spare}`);
+      fs.writeFileSync(made, "victim");
+      if (fs.statSync(made).ino > fs.statSync(join(place.path, "src/first")).ino) fs.renameSync(made, victim);
+    }
     const ran = await exchanged(place, `a${i}`, () => run("sh", ["-c", script], { cwd: place.path }));
     assert.match(ran.stderr, words);
     assert.match(ran.stderr, /^E src\/victim$/m);

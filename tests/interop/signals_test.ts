@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { pseudoRandom } from "../fixtures/tree.ts";
+import { buildRepository } from "../bench/growth_build.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 
@@ -71,6 +72,27 @@ Deno.test("SIGINT during extract and check ends them soon and gives the lock bac
     const roster = join(place.path, "repo/lock.roster");
     if (fs.existsSync(roster)) assert.doesNotMatch(fs.readFileSync(roster, "utf8"), /\d+, 0\]/, args[0]);
   }
+  place.alcove(["check", "repo"]);
+});
+
+Deno.test("SIGTERM and SIGINT during delete leave the repository as it was and give the lock back", async () => {
+  using place = workplace({ BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" });
+  const repository = join(place.path, "repo");
+  await buildRepository(repository, { chunks: 300_000, files: 3000, archives: 1, repeats: 0 });
+  // Unpacks the chunk lists, so that what is interrupted below is the deleting.
+  place.alcove(["info", "repo"]);
+  const index = () => fs.readdirSync(repository).filter((name) => /^(index|hints)/.test(name)).sort();
+  const segments = () => fs.readdirSync(join(repository, "data/0")).map(Number).sort((a, b) => a - b);
+  const before = { index: index(), segments: segments() };
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    const child = start(place, ["delete", "repo::large"]);
+    await until(() => Math.max(...segments()) > Math.max(...before.segments));
+    child.kill(signal);
+    assert.equal((await child.status).code, code);
+    assert.deepEqual(locks(place), []);
+    assert.deepEqual({ index: index(), segments: segments() }, before);
+  }
+  assert.equal(place.alcove(["list", "--short", "repo"]).stdout, "large\nsmall-0\n");
   place.alcove(["check", "repo"]);
 });
 

@@ -247,3 +247,158 @@ Deno.test("OpenPool opens every compression on workers", async () => {
     assert.deepEqual(opened, chunks, text);
   }
 });
+
+Deno.test("SealPool stores nothing wrong after a failure, whoever goes on using it", async () => {
+  for (const what of ["storedSize", "put", "takeNonce"] as const) {
+    for (const later of [false, true]) {
+      const codec = await testCodec(testKey("repokey"));
+      let failing = false;
+      const answer = <T>(value: T, call: string): T | Promise<T> => {
+        if (failing && call === what) {
+          const error = new Error("the store is away");
+          if (later) return Promise.reject(error);
+          throw error;
+        }
+        return later ? Promise.resolve(value) : value;
+      };
+      const nonce: Pick<ObjectCodec, "takeNonce"> = {
+        takeNonce: (blocks, into, at) => {
+          const wait = answer(undefined, "takeNonce");
+          return wait
+            ? wait.then(() => codec.takeNonce(blocks, into, at))
+            : codec.takeNonce(blocks, into, at);
+        },
+      };
+      const failable = new Proxy(codec, {
+        get(real, name) {
+          const value = name === "takeNonce" ? nonce.takeNonce : Reflect.get(real, name, real);
+          return typeof value === "function" ? value.bind(real) : value;
+        },
+      });
+      const stored = new Map<string, Uint8Array>();
+      let received = 0;
+      const pool = new SealPool(failable, {
+        compression: parseCompression("lz4"),
+        storedSize: (id) => answer(stored.get(hexOfId(id))?.length ?? -1, "storedSize"),
+        put: (id, _size, bytes) => {
+          const wait = answer(undefined, "put");
+          stored.set(hexOfId(id), bytes.slice());
+          return wait as void | Promise<void>;
+        },
+      });
+      const random = seededBytes(11);
+      const chunks = [random(5000), random(70_000), random(0), random(300)];
+      const ids = new Map(chunks.map((chunk) => [hexOfId(codec.idOf(chunk)), chunk]));
+      const push = async (chunk: Uint8Array): Promise<void> => {
+        await pool.ready(chunk.length);
+        pool.space(chunk.length).set(chunk);
+        pool.push(chunk.length, { receive: () => void received++ });
+      };
+      for (const chunk of chunks) await push(chunk);
+      failing = true;
+      await assert.rejects(async () => await pool.drain(), /the store is away/);
+      failing = false;
+      const before = received;
+      await assert.rejects(async () => await pool.drain(), /the store is away/, `${what}, later: ${later}`);
+      await assert.rejects(async () => {
+        for (let i = 0; i < 300; i++) await push(random(9000));
+      }, /the store is away/);
+      assert.equal(received, before);
+      for (const [id, bytes] of stored) {
+        assert.deepEqual(await codec.open(codec.idOf(ids.get(id)!), bytes), ids.get(id));
+      }
+      pool.dispose();
+    }
+  }
+});
+
+/** A thread that takes a batch as a real one does, and dies with it in its hands. */
+const DYING = `
+  import { openSlots, CONTROL_STATES, STATE_BUSY } from ${
+  JSON.stringify(new URL("../../../core/object/slots.ts", import.meta.url).href)
+};
+  globalThis.onmessage = ({ data }) => {
+    const { control, slots } = openSlots(data.memory);
+    for (;;) {
+      for (let i = 0; i < slots.length; i++) {
+        const state = Atomics.load(control, CONTROL_STATES + i);
+        if (state < 1 || state > 4) continue;
+        if (Atomics.compareExchange(control, CONTROL_STATES + i, state, STATE_BUSY) === state) {
+          throw new Error("out of luck");
+        }
+      }
+    }
+  };`;
+
+Deno.test("a pool whose thread dies with a batch in its hands ends in an error and does not wait for ever", async () => {
+  const spawner = {
+    count: 1,
+    spawn: (): ObjectWorker =>
+      new Worker(`data:application/javascript,${encodeURIComponent(DYING)}`, {
+        type: "module",
+      }) as unknown as ObjectWorker,
+  };
+  const codec = await testCodec(testKey("repokey"));
+  const pool = new SealPool(codec, {
+    compression: parseCompression("lz4"),
+    storedSize: () => -1,
+    put() {},
+    spawner,
+  });
+  const random = seededBytes(12);
+  await assert.rejects(async () => {
+    for (let i = 0; i < 3000; i++) {
+      await pool.ready(200_000);
+      pool.space(200_000).set(random(200_000));
+      pool.push(200_000, { receive() {} });
+      if (i % 40 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await pool.drain();
+  }, /A worker failed: .*out of luck/);
+  pool.dispose();
+});
+
+Deno.test("OpenPool calls no receiver twice, whoever goes on using it after one of them threw", async () => {
+  const codec = await testCodec(testKey("repokey"));
+  const pool = new OpenPool(codec);
+  const got: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const plain = seededBytes(i)(1000);
+    const stored = (await codec.seal(plain, parseCompression("lz4"))).slice();
+    await pool.push(codec.idOf(plain), stored, plain.length, {
+      receive: () => {
+        got.push(i);
+        if (i === 2) throw new Error("the disk is full");
+      },
+      fail() {},
+    });
+  }
+  for (let i = 0; i < 2; i++) await assert.rejects(async () => await pool.drain(), /the disk is full/);
+  assert.deepEqual(got, [0, 1, 2]);
+  pool.dispose();
+});
+
+Deno.test("the owner's copies of the keys are wiped when a thread has its own", async () => {
+  const codec = await testCodec(testKey("repokey"));
+  const keys: Uint8Array[] = [];
+  const keeping = new Proxy(codec, {
+    get(real, name) {
+      if (name === "workerKey") {
+        return () => {
+          const key = real.workerKey();
+          keys.push(key.encKey, key.encHmacKey, key.idKey);
+          assert.ok(keys.every((bytes) => bytes.some((byte) => byte !== 0)));
+          return key;
+        };
+      }
+      const value = Reflect.get(real, name, real);
+      return typeof value === "function" ? value.bind(real) : value;
+    },
+  });
+  const bench = new Bench(keeping, parseCompression("lz4"), 1);
+  const chunks = manyChunks(13);
+  await assertStored(bench, chunks, await bench.run(chunks));
+  assert.equal(keys.length, 3);
+  assert.ok(keys.every((bytes) => bytes.every((byte) => byte === 0)));
+  bench.pool.dispose();
+});

@@ -1,10 +1,8 @@
 /** The store's codecs: golden bytes, and what they make of every truncation and every flipped bit. */
 import assert from "node:assert/strict";
-import { crc32 as zlibCrc32 } from "node:zlib";
 import { decodeHex, encodeHex, encodeMsgpack, MsgpackError } from "../../../core/bytes/mod.ts";
 import { AppError } from "../../../core/errors.ts";
 import { RepositoryConfig, sizeText } from "../../../core/store/config.ts";
-import { crc32, crc32ByTable } from "../../../core/store/crc32.ts";
 import { decodeHints, encodeHints, Hints } from "../../../core/store/hints.ts";
 import { decodeIntegrity, digestFile, encodeIntegrity, isIntact } from "../../../core/store/integrity.ts";
 import { COMMIT_ENTRY, encodeHeader, entryIntact, headerFault } from "../../../core/store/segment_format.ts";
@@ -23,20 +21,6 @@ function* flips(bytes: Uint8Array): Generator<Uint8Array> {
     }
   }
 }
-
-Deno.test("crc32() and crc32ByTable() give the published value and agree at every length and split", () => {
-  const check = new TextEncoder().encode("123456789");
-  assert.equal(crc32(check), 0xcbf43926);
-  assert.equal(crc32ByTable(check), 0xcbf43926);
-  const data = dataOf(1, 300);
-  for (let split = 0; split <= data.length; split++) {
-    const head = data.subarray(0, split);
-    assert.equal(crc32(head), zlibCrc32(head));
-    assert.equal(crc32ByTable(head), zlibCrc32(head));
-    assert.equal(crc32(data.subarray(split), crc32(head)), zlibCrc32(data));
-    assert.equal(crc32ByTable(data.subarray(split), crc32ByTable(head)), zlibCrc32(data));
-  }
-});
 
 Deno.test("encodeHeader() gives borg's COMMIT, and entryIntact() sees every flipped bit of an entry", () => {
   assert.equal(encodeHex(COMMIT_ENTRY), "40f43c250900000002");

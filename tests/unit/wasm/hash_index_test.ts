@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { IntegrityError } from "../../../core/errors.ts";
 import { INDEX_STATE_BYTES } from "../../../rust-free-asm/const.ts";
+import { capacityFor, growSize, limitsOf, shrinkSize, TABLE_SIZES } from "../../../wasm/_table_sizes.ts";
 import { instantiateHashIndex } from "../../../wasm/hash_index.ts";
 import { HashIndex } from "../../../wasm/mod.ts";
 import { borgPython, noBorgPython } from "../../fixtures/borg_python.ts";
@@ -215,6 +216,212 @@ Deno.test("HashIndex.decode() refuses wrong counts, foreign sizes, misplaced and
   assert.throws(() => HashIndex.decode(doubled, { valueWords: 2 }), isDamage);
 });
 
+/** A file of `count` entries in `buckets` buckets, each in the first free one from its home on. */
+function fileOfBuckets(buckets: number, count: number): Uint8Array {
+  const bytes = new Uint8Array(18 + 40 * buckets);
+  bytes.set(new TextEncoder().encode("BORG_IDX"));
+  const view = new DataView(bytes.buffer);
+  view.setInt32(8, count, true);
+  view.setInt32(12, buckets, true);
+  bytes.set([32, 8], 16);
+  const mark = (slot: number) => 18 + 40 * slot + 32;
+  for (let slot = 0; slot < buckets; slot++) view.setUint32(mark(slot), 0xffffffff, true);
+  for (let i = 0; i < count; i++) {
+    const id = sha256(`${i}`);
+    let slot = new DataView(id.buffer).getUint32(0, true) % buckets;
+    while (view.getUint32(mark(slot), true) !== 0xffffffff) slot = (slot + 1) % buckets;
+    bytes.set(id, 18 + 40 * slot);
+    view.setUint32(mark(slot), i, true);
+    view.setUint32(mark(slot) + 4, i * 3, true);
+  }
+  return bytes;
+}
+
+Deno.test("HashIndex.load() has the file read to where the table stays, and hands on what the reader throws", () => {
+  const bytes = fileOfBuckets(1031, 300);
+  const file = { header: bytes.subarray(0, 18), length: bytes.length };
+  let memory: ArrayBufferLike | undefined;
+  const index = HashIndex.load({
+    ...file,
+    fill(buckets) {
+      memory = buckets.buffer;
+      buckets.set(bytes.subarray(18));
+    },
+  }, { valueWords: 2 });
+  assert.equal(index.encodeParts()[1].buffer, memory);
+  assertBytes(index.encode(), bytes);
+  const refusal = new Error("not to be believed");
+  const refuse = () => {
+    throw refusal;
+  };
+  assert.throws(() => HashIndex.load({ ...file, fill: refuse }, { valueWords: 2 }), refusal);
+});
+
+const MAX_COUNT = 0xfffffbff;
+
+/** An index of the words count, size, stored size, and the same as a Map. */
+function counted(
+  entries: Iterable<[Uint8Array, number[]]>,
+): { index: HashIndex; twin: Map<string, number[]> } {
+  const index = HashIndex.create({ valueWords: 3 });
+  const twin = new Map<string, number[]>();
+  for (const [id, words] of entries) {
+    index.set(id, words[0]!, words[1]!, words[2]);
+    twin.set(hex(id), words);
+  }
+  return { index, twin };
+}
+
+function* someCounts(from: number, to: number, factor: number): Generator<[Uint8Array, number[]]> {
+  for (let i = from; i < to; i++) {
+    yield [i % 5 ? sha256(`${i}`) : idWithHome(i % 30, i), [
+      1 + i % 7 * factor,
+      i % 3 ? i : 0,
+      i % 4 ? i * 2 : 0,
+    ]];
+  }
+}
+
+Deno.test("HashIndex.merge() adds up counts as a Map would, growing or not, and subtract() takes them away", () => {
+  // Ranges: much into little, little into much, the same again, nothing, and more than one part of the staging memory.
+  const ranges = [[0, 100], [50, 4000], [60, 90], [0, 100], [0, 0], [3000, 12_000]] as const;
+  const sum = HashIndex.create({ valueWords: 3 });
+  const twin = new Map<string, number[]>();
+  const states: Map<string, number[]>[] = [];
+  const parts = ranges.map(([from, to], n) => counted(someCounts(from, to, n + 1)));
+  for (const part of parts) {
+    states.push(new Map([...twin].map(([id, words]) => [id, [...words]])));
+    const before = part.index.encode();
+    sum.merge(part.index, MAX_COUNT);
+    assertBytes(part.index.encode(), before);
+    for (const [id, words] of part.twin) {
+      const now = twin.get(id);
+      if (now) twin.set(id, [now[0]! + words[0]!, now[1]! || words[1]!, now[2]! || words[2]!]);
+      else twin.set(id, words);
+    }
+    assertSame(sum, twin, []);
+  }
+  for (const part of parts.toReversed()) {
+    assert.equal(sum.subtract(part.index, MAX_COUNT), true);
+    const counts = (map: Map<string, number[]>) => new Map([...map].map(([id, words]) => [id, words[0]]));
+    assert.deepEqual(counts(new Map(entriesOf(sum))), counts(states.pop()!));
+  }
+  assert.equal(sum.size, 0);
+  assert.equal(sum.encodeParts()[1].length, 1031 * 44);
+});
+
+Deno.test("HashIndex.merge() makes room where tombstones fill the table", () => {
+  const { index: sum } = counted(someCounts(0, 700, 1));
+  for (let round = 0; round < 20; round++) {
+    const { index: part } = counted(someCounts(1000 + 60 * round, 1060 + 60 * round, 1));
+    sum.merge(part, MAX_COUNT);
+    assert.equal(sum.size, 760);
+    assert.equal(sum.subtract(part, MAX_COUNT), true);
+  }
+  assert.equal(sum.size, 700);
+  assert.equal(sum.encodeParts()[1].length, 1031 * 44);
+});
+
+Deno.test("HashIndex.merge() stops counts at their maximum, which subtract() then leaves", () => {
+  const high: [Uint8Array, number[]] = [sha256("high"), [MAX_COUNT - 5, 1, 1]];
+  const { index: sum } = counted([high]);
+  const { index: six } = counted([[sha256("high"), [6, 1, 1]]]);
+  sum.merge(six, MAX_COUNT);
+  assert.equal(sum.value(sum.find(sha256("high")), 0), MAX_COUNT);
+  assert.equal(sum.subtract(six, MAX_COUNT), true);
+  assert.equal(sum.value(sum.find(sha256("high")), 0), MAX_COUNT);
+});
+
+Deno.test("HashIndex.subtract() refuses what was never added", () => {
+  const ids = ["a", "b"].map(sha256);
+  const { index: one } = counted([[ids[0]!, [2, 1, 1]]]);
+  assert.equal(one.subtract(counted([[ids[1]!, [1, 1, 1]]]).index, MAX_COUNT), false);
+  assert.equal(one.subtract(counted([[ids[0]!, [3, 1, 1]]]).index, MAX_COUNT), false);
+  assert.throws(() => one.merge(HashIndex.create({ valueWords: 2 }), MAX_COUNT), RangeError);
+});
+
+Deno.test("HashIndex.absentOf() gives the buckets that only the other has", () => {
+  const { index } = counted(someCounts(0, 9000, 1));
+  const { index: other, twin } = counted(someCounts(5, 20_000, 2));
+  const found = new Map<string, number[]>();
+  let parts = 0;
+  for (const buckets of index.absentOf(other)) {
+    parts++;
+    for (let at = 0; at < buckets.length; at += 44) {
+      const words = new DataView(buckets.buffer, buckets.byteOffset + at + 32, 12);
+      found.set(hex(buckets.subarray(at, at + 32)), [0, 4, 8].map((word) => words.getUint32(word, true)));
+    }
+  }
+  assert.ok(parts > 1);
+  assert.deepEqual(found, new Map([...twin].filter(([id]) => index.find(parseHex(id)) < 0)));
+  assert.equal(found.size, 11_000);
+  assert.deepEqual([...index.absentOf(index)], []);
+});
+
+const parseHex = (text: string) => Uint8Array.from(text.match(/../g)!, (digits) => parseInt(digits, 16));
+
+Deno.test("HashIndex.countTotals() sums over all entries, beyond 32 bits", () => {
+  const { index, twin } = counted(someCounts(0, 3000, 1e6));
+  const totals = { size: 0, csize: 0, uniqueSize: 0, uniqueCsize: 0, count: 0 };
+  for (const [count, size, csize] of twin.values()) {
+    totals.size += count! * size!;
+    totals.csize += count! * csize!;
+    totals.uniqueSize += size!;
+    totals.uniqueCsize += csize!;
+    totals.count += count!;
+  }
+  assert.deepEqual(index.countTotals(), totals);
+  assert.ok(totals.size > 2 ** 40);
+});
+
+Deno.test("HashIndex.sumOfEqual() adds up the third words where both have the same count", () => {
+  const { index } = counted(someCounts(0, 5000, 1));
+  const { index: other, twin } = counted(someCounts(2500, 9000, 2));
+  let expected = 0;
+  for (const [id, [count, , csize]] of twin) {
+    const slot = index.find(parseHex(id));
+    if (slot >= 0 && index.value(slot, 0) === count) expected += csize!;
+  }
+  assert.ok(expected > 0);
+  assert.equal(index.sumOfEqual(other), expected);
+});
+
+Deno.test("HashIndex.reserve() makes room once for all that comes", () => {
+  const index = HashIndex.create({ valueWords: 2 });
+  index.set(sha256("0"), 0, 0);
+  index.reserve(5000);
+  const before = index.memoryBytes;
+  for (let i = 0; i < 5000; i++) index.set(sha256(`${i}`), i, 0);
+  assert.equal(index.memoryBytes, before);
+  index.reserve(10);
+  assert.equal(index.memoryBytes, before);
+  for (let i = 10; i < 5000; i++) if (i % 2) index.remove(sha256(`${i}`));
+  index.trim();
+  assert.equal(index.encodeParts()[1].length, 4099 * 40);
+  for (let i = 0; i < 5000; i++) assert.equal(index.find(sha256(`${i}`)) >= 0, i < 10 || i % 2 === 0);
+});
+
+Deno.test("tables of many millions of entries take at most 56 bytes for each, 61 with three words", () => {
+  for (let entries = 7e6; entries < 65e6; entries *= 1.003) {
+    const buckets = capacityFor(Math.ceil(entries));
+    assert.ok(buckets * 40 / entries < 56, `${entries} entries`);
+    assert.ok(buckets * 44 / entries < 61.1, `${entries} entries`);
+  }
+  assert.ok(capacityFor(1e7) * 44 / 1e7 < 60);
+  for (const size of TABLE_SIZES.slice(0, -3)) {
+    const next = growSize(size);
+    if (size < 8e6) assert.equal(next, TABLE_SIZES[TABLE_SIZES.indexOf(size) + 1]);
+    else assert.ok(next >= 1.12 * size && next < 1.126 * size);
+  }
+  assert.equal(growSize(TABLE_SIZES.at(-2)!), TABLE_SIZES.at(-1));
+  assert.throws(() => growSize(TABLE_SIZES.at(-1)!), RangeError);
+  // Shrinking leaves room, so that the next few sets do not grow the table again.
+  for (const size of TABLE_SIZES.slice(1)) {
+    assert.ok(shrinkSize(size) < size / 1.29);
+    assert.ok(limitsOf(size)[2] < limitsOf(shrinkSize(size))[0] / 1.2);
+  }
+});
+
 Deno.test("the hash_index kernel keeps two tables in one instance apart", () => {
   const kernel = instantiateHashIndex(1 << 20);
   const bytes = new Uint8Array(kernel.memory.buffer);
@@ -320,6 +527,22 @@ Deno.test({
     assert.equal(bytes.length, 18 + 44 * 3000);
     const index = HashIndex.decode(bytes, { valueWords: 3 });
     for (let i = 0; i < 3000; i++) assert.equal(index.value(index.find(sha256(`${i}`)), 2), i * 3);
+    Deno.removeSync(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "borg reads an index file of a size that is not one of its own, and goes on with it",
+  ignore: noBorgPython,
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    const bytes = fileOfBuckets(1201, 900);
+    const index = HashIndex.decode(bytes, { valueWords: 2 });
+    assertBytes(index.encode(), bytes);
+    for (let i = 0; i < 900; i += 3) index.remove(sha256(`${i}`));
+    Deno.writeFileSync(join(folder, "index"), index.encode());
+    const [count] = borgPython(PYTHON_READ, join(folder, "index"), "2", "900").split("\n");
+    assert.equal(Number(count), 600);
     Deno.removeSync(folder, { recursive: true });
   },
 });
