@@ -20,6 +20,8 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
     flags: ["-P", "--prefix"],
     name: "prefix",
     metavar: "PREFIX",
+    exclusive: "which names",
+    once: true,
     group,
     help: "only archives whose name starts with this (deprecated, use --glob-archives)",
   },
@@ -27,6 +29,8 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
     flags: ["-a", "--glob-archives"],
     name: "glob_archives",
     metavar: "GLOB",
+    exclusive: "which names",
+    once: true,
     group,
     help: "only archives whose name matches this shell glob",
   },
@@ -41,6 +45,7 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
   },
   {
     flags: ["--first"],
+    exclusive: "which end",
     name: "first",
     metavar: "N",
     parse: parsePositive,
@@ -50,6 +55,7 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
   },
   {
     flags: ["--last"],
+    exclusive: "which end",
     name: "last",
     metavar: "N",
     parse: parsePositive,

@@ -11,6 +11,7 @@ import type { CommandSpec, OptionSpec, PositionalSpec, Values } from "./spec.ts"
 /** The part of argparse's untyped interface that is used here. */
 interface Parser {
   add_argument(...args: unknown[]): void;
+  add_mutually_exclusive_group(): Pick<Parser, "add_argument">;
   parse_args(args: string[]): Values;
   error(message: string): never;
   exit(status: number, message?: string): never;
@@ -114,20 +115,64 @@ export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   };
   parser.exit = (_status: number, message = ""): never => parser.error(message);
   parser.add_argument("-h", "--help", { dest: "help", action: "store_true" });
-  for (const option of [...spec.options, ...COMMON_OPTIONS]) addOption(parser, option);
-  const end = args.indexOf("--");
-  const options = end < 0 ? args : args.slice(0, end);
+  const known = [...spec.options, ...COMMON_OPTIONS];
+  const groups = new Map<string, Pick<Parser, "add_argument">>();
+  for (const option of known) {
+    const { exclusive } = option;
+    if (exclusive === undefined) addOption(parser, option);
+    else {
+      if (!groups.has(exclusive)) groups.set(exclusive, parser.add_mutually_exclusive_group());
+      addOption(groups.get(exclusive)!, option);
+    }
+  }
+  const [own, others] = splitRemainder(spec, args, known);
+  const end = own.indexOf("--");
+  const options = end < 0 ? own : own.slice(0, end);
   if (options.includes("-h") || options.includes("--help")) return { help: true };
-  for (const positional of spec.positionals) addPositional(parser, positional);
-  return { ...parser.parse_args(optionsFirst(args, [...spec.options, ...COMMON_OPTIONS])) };
+  const remainder = spec.positionals.find((positional) => positional.count === "...");
+  for (const positional of spec.positionals) {
+    if (positional !== remainder) addPositional(parser, positional);
+  }
+  const values = { ...parser.parse_args(optionsFirst(own, known)) };
+  for (const option of known) {
+    if (!option.once) continue;
+    const given = values[option.name] as unknown[];
+    if (given.length > 1) parser.error(`argument ${option.flags.join("/")}: There can be only one.`);
+    values[option.name] = given.length === 0 ? option.default : given[0];
+  }
+  return remainder ? { ...values, [remainder.name]: others } : values;
 }
 
-function addOption(parser: Parser, option: OptionSpec): void {
+/** Where the last positional takes all words that follow ("..."), the words up to it, and those. */
+function splitRemainder(
+  spec: CommandSpec,
+  args: readonly string[],
+  options: readonly OptionSpec[],
+): [string[], string[]] {
+  const before = spec.positionals.findIndex((positional) => positional.count === "...");
+  if (before < 0) return [[...args], []];
+  let count = 0;
+  let optionsEnd = false;
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!;
+    if (word === "--" && !optionsEnd) optionsEnd = true;
+    else if (optionsEnd || !word.startsWith("-") || word === "-") {
+      if (++count < before) continue;
+      // argparse takes a "--" right behind as the end of options.
+      const next = !optionsEnd && args[i + 1] === "--" ? i + 2 : i + 1;
+      return [args.slice(0, i + 1), args.slice(next)];
+    } else if (!word.includes("=") && takesValue(word, options)) i++;
+  }
+  return [[...args], []];
+}
+
+function addOption(parser: Pick<Parser, "add_argument">, option: OptionSpec): void {
   const settings: Record<string, unknown> = { dest: option.name };
   if (option.metavar !== undefined || option.choices) {
     settings["metavar"] = option.metavar;
-    settings["action"] = option.repeat === "append" ? "append" : "store";
-    settings["default"] = option.default ?? (option.repeat === "append" ? [] : undefined);
+    const collect = option.repeat === "append" || option.once === true;
+    settings["action"] = collect ? "append" : "store";
+    settings["default"] = option.once ? [] : option.default ?? (collect ? [] : undefined);
     if (option.parse) settings["type"] = converter(option.parse);
     if (option.choices) settings["choices"] = option.choices;
     if (option.required) settings["required"] = true;

@@ -1,8 +1,9 @@
 /** `delete`: archives, or a whole repository. */
 import { type ArchiveInfo, planDelete, runDelete } from "../core/archive/mod.ts";
-import { encodeHex, hexOfId, printable } from "../core/bytes/mod.ts";
+import { encodeHex, printable } from "../core/bytes/mod.ts";
 import { AppError, UsageError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
+import { archiveLine } from "./archive_line.ts";
 import {
   hasSelection,
   selectArchives,
@@ -10,11 +11,10 @@ import {
   type SelectionValues,
 } from "./archive_selection.ts";
 import type { CommandContext } from "./context.ts";
-import { humanTime } from "./local_time.ts";
 import { canonicalPath } from "./location.ts";
-import { parseTimestamp } from "../core/archive/mod.ts";
+import { deletedStats } from "./deleted_stats.ts";
 import { askYes } from "./prompt.ts";
-import { DASHES, STATS_HEADER, statsLine, totalsLines, totalsOf } from "./repo_stats.ts";
+import { DASHES } from "./repo_stats.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession, openStore, type Session, type StoreSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -110,9 +110,6 @@ function output(context: CommandContext, logger: string, message: string): void 
   });
 }
 
-const describe = (info: ArchiveInfo): string =>
-  `${printable(info.name).padEnd(36)} ${humanTime(parseTimestamp(info.time) ?? 0)} [${hexOfId(info.id)}]`;
-
 function chooseArchives(context: CommandContext, session: Session, values: DeleteValues): ArchiveInfo[] {
   const { manifest, location } = session;
   if (location.archive === undefined && values.archives.length === 0) {
@@ -140,7 +137,7 @@ async function deleteArchives(
   if (values.output_list) {
     for (const [i, info] of archives.entries()) {
       const verb = values.dry_run ? "Would delete archive:" : "Deleting archive:";
-      output(context, "list", `${verb} ${describe(info)} (${i + 1}/${archives.length})`);
+      output(context, "list", `${verb} ${archiveLine(info)} (${i + 1}/${archives.length})`);
     }
   }
   if (values.dry_run || archives.length === 0) return;
@@ -157,10 +154,8 @@ async function deleteArchives(
   session.afterCommit();
   if (values.stats || values.quick_stats) {
     const { iec } = context.common;
-    const removed = [plan.originalSize, plan.compressedSize, plan.deduplicatedSize].map((size) => -size);
-    const lines = [DASHES, STATS_HEADER, statsLine("Deleted data:", removed, iec)];
-    if (!values.quick_stats) lines.push(...totalsLines(await totalsOf(session, plan.remaining), iec));
-    for (const line of [...lines, DASHES]) output(context, "stats", line);
+    const lines = await deletedStats(session, plan, { quick: values.quick_stats, iec });
+    for (const line of lines) output(context, "stats", line);
   }
   plan.remaining.dispose();
 }
@@ -230,7 +225,7 @@ async function confirmDelete(
     DASHES,
     `Repository ID: ${encodeHex(session.store.id)}`,
     `Location: ${canonicalPath(session.location)}`,
-    ...(values.output_list && archives ? ["", "Archives:", ...archives.map(describe)] : []),
+    ...(values.output_list && archives ? ["", "Archives:", ...archives.map(archiveLine)] : []),
     DASHES,
     "Type 'YES' if you understand this and want to go on: ",
   ];

@@ -31,7 +31,28 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "delete archives, or a whole repository",
     load: () => import("./cmd_delete.ts"),
   },
+  {
+    name: "prune",
+    summary: "delete archives that a retention policy does not keep",
+    load: () => import("./cmd_prune.ts"),
+  },
+  { name: "rename", summary: "give an archive another name", load: () => import("./cmd_rename.ts") },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
+  {
+    name: "config",
+    summary: "get, set and delete settings of a repository",
+    load: () => import("./cmd_config.ts"),
+  },
+  {
+    name: "with-lock",
+    summary: "run a program while the repository is locked",
+    load: () => import("./cmd_with_lock.ts"),
+  },
+  {
+    name: "upgrade",
+    summary: "upgrade a repository of an older version",
+    load: () => import("./cmd_upgrade.ts"),
+  },
   {
     name: "break-lock",
     summary: "remove the locks of a repository",

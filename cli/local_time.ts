@@ -1,5 +1,7 @@
 /** Instants as people read them: local or UTC, with strftime patterns. */
 
+import type { PosixZone } from "./posix_zone.ts";
+
 /** An instant broken down in one zone. */
 export interface ZonedTime {
   readonly year: number;
@@ -38,11 +40,23 @@ const MONTHS = [
 ];
 const two = (value: number): string => String(value).padStart(2, "0");
 
+let spelledOut: PosixZone | null = null;
+
+/** Sets the local zone where the engine does not know it. */
+export function setLocalZone(zone: PosixZone): void {
+  spelledOut = zone;
+}
+
+/** Minutes that the local zone is east of UTC at an instant in seconds since 1970. */
+export function localOffset(seconds: number): number {
+  return spelledOut ? spelledOut.offsetAt(seconds) / 60 : -new Date(seconds * 1000).getTimezoneOffset();
+}
+
 /** `us`: microseconds since 1970. */
 export function formatLocalTime(us: number, zone: "local" | "utc"): ZonedTime {
   const seconds = Math.floor(us / 1e6);
   const date = new Date(seconds * 1000);
-  const offset = zone === "utc" ? 0 : -date.getTimezoneOffset();
+  const offset = zone === "utc" ? 0 : localOffset(seconds);
   // The fields of the zone are the UTC fields of the shifted instant.
   const shifted = new Date(seconds * 1000 + offset * 60_000);
   const year = shifted.getUTCFullYear();
@@ -64,6 +78,7 @@ export function formatLocalTime(us: number, zone: "local" | "utc"): ZonedTime {
 }
 
 function zoneName(date: Date): string {
+  if (spelledOut) return spelledOut.nameAt(date.getTime() / 1000);
   return /\(([^)]+)\)/.exec(date.toString())?.[1] ?? "";
 }
 

@@ -49,6 +49,12 @@ const printError = (text: string): void => {
 
 /** Runs the command line; answers the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
+  const zone = env("TZ");
+  // What is no name of a zone, the engine takes for UTC.
+  if (zone !== undefined && !/^[A-Za-z_]+(\/[A-Za-z_-]+)*$/.test(zone)) {
+    const { useTimeZone } = await import("./time_zone.ts");
+    useTimeZone(zone, (name) => process.env["TZ"] = name);
+  }
   const invocation = findCommand(argv, COMMANDS.map((command) => command.name));
   if (invocation.version) {
     print(`${versionLine("alcove")}\n`);
@@ -105,8 +111,7 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
   }
   let code: number;
   try {
-    await command.run(context, values);
-    code = reporter.exitCode(modern);
+    code = await command.run(context, values) ?? reporter.exitCode(modern);
   } catch (error) {
     reporter.finish();
     code = context.stoppedBy ?? exitCode(error);

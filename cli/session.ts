@@ -15,9 +15,12 @@ import { type Accel, nonceFloor, NonceKeeper } from "../core/crypto/mod.ts";
 import {
   type BaseDirs,
   baseDirs,
+  type BaseDirsOptions,
   ChunksIndex,
   ChunksIndexCache,
   type FileTotals,
+  type OldKeyDirs,
+  oldKeyDirs,
   RepositorySecurity,
 } from "../core/local/mod.ts";
 import {
@@ -88,6 +91,10 @@ export interface Session extends StoreSession {
   readonly keyFilePath: string | null;
   /** The keys themselves, where `keepKey` was wished; wiped when the session ends. */
   readonly keyMaterial: KeyMaterial;
+  /** The passphrase that unlocked them, on the same condition. */
+  readonly keyPassphrase: string;
+  /** Whether this machine insists on authentication of the manifest. */
+  readonly tamPolicy: Pick<RepositorySecurity, "tamRequired" | "requireTam" | "dropTam">;
   openArchive(name: string): Promise<Archive>;
   chunkLists(): ChunkListContext;
   /** Remembers the state that was just committed as the newest. */
@@ -99,6 +106,10 @@ export interface SessionOptions extends StoreOptions {
   needsArchive?: boolean;
   /** `keyMaterial` will be asked for. */
   keepKey?: boolean;
+  /** Takes a manifest without authentication where the key demands one. */
+  ignoreMissingTam?: boolean;
+  /** Does not ask whether this machine may trust the repository. */
+  unchecked?: boolean;
   /** Called when the repository is open, and its key and manifest are not yet. */
   whileOpening?: (session: Pick<StoreSession, "location" | "cacheDir">) => void;
 }
@@ -154,13 +165,15 @@ function storeEnv(context: CommandContext): StoreEnv {
   };
 }
 
-function directories(context: CommandContext): BaseDirs {
-  return baseDirs({
+const directories = (context: CommandContext): BaseDirs => baseDirs(baseDirsOptions(context));
+
+function baseDirsOptions(context: CommandContext): BaseDirsOptions {
+  return {
     env: context.environment(),
     currentDirectory: context.cwd,
     uid: context.host.uid,
     homeOf: (user) => context.users.homeOf(user),
-  });
+  };
 }
 
 /** Opens and locks the repository. */
@@ -194,7 +207,7 @@ export async function openSession(
   text: string,
   options: SessionOptions,
 ): Promise<Session> {
-  const { needsArchive, whileOpening, keepKey, ...rest } = options;
+  const { needsArchive, whileOpening, keepKey, ignoreMissingTam, unchecked, ...rest } = options;
   const session = await openStore(context, text, {
     ...rest,
     ...(needsArchive ? { archive: true } : {}),
@@ -202,7 +215,10 @@ export async function openSession(
   try {
     whileOpening?.(session);
     session.keepKey = keepKey ?? false;
-    await session.load(options.operations);
+    await session.load(options.operations, {
+      ignoreMissingTam: ignoreMissingTam ?? false,
+      unchecked: unchecked ?? false,
+    });
     return session;
   } catch (error) {
     await session[Symbol.asyncDispose]();
@@ -255,6 +271,21 @@ export async function createSession(
   }
 }
 
+/** What is needed to change the files of a repository that cannot be opened as it is. */
+export interface RepositoryFiles {
+  readonly env: StoreEnv;
+  readonly path: string;
+  readonly keys: string;
+  readonly oldKeys: OldKeyDirs;
+}
+
+/** The folder of a repository, without opening it. */
+export function repositoryFiles(context: CommandContext, text: string): RepositoryFiles {
+  const { path } = resolveLocation(context, text, { archive: false });
+  const where = baseDirsOptions(context);
+  return { env: storeEnv(context), path, keys: baseDirs(where).keys, oldKeys: oldKeyDirs(where) };
+}
+
 /** Removes all locks of a repository, without opening it. */
 export async function breakRepositoryLock(context: CommandContext, text: string): Promise<void> {
   const location = resolveLocation(context, text, { archive: false });
@@ -279,6 +310,7 @@ class OpenRepository implements Session, NewSession {
   keyFilePath: string | null = null;
   keepKey = false;
   #material: KeyMaterial | null = null;
+  #passphrase = "";
   readonly #fileTotals = new Map<string, FileTotals | null>();
   readonly #signal: Disposable;
 
@@ -314,6 +346,14 @@ class OpenRepository implements Session, NewSession {
     return this.#material;
   }
 
+  get keyPassphrase(): string {
+    return this.#passphrase;
+  }
+
+  get tamPolicy(): RepositorySecurity {
+    return this.#security;
+  }
+
   get securityDir(): string {
     return `${this.#dirs.security}/${encodeHex(this.store.id)}`;
   }
@@ -337,7 +377,7 @@ class OpenRepository implements Session, NewSession {
     this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));
-    if (this.keepKey) this.#material = material;
+    if (this.keepKey) [this.#material, this.#passphrase] = [material, passphrase];
     else wipeKey(material);
     return this.#codec;
   }
@@ -405,16 +445,23 @@ class OpenRepository implements Session, NewSession {
     return new StoredKey(this.#keys(), detectMode(await readManifestObject(this.store)), this.store);
   }
 
-  async openManifest(operations: readonly Operation[]): Promise<Manifest> {
+  async openManifest(
+    operations: readonly Operation[],
+    options: { ignoreMissingTam?: boolean } = {},
+  ): Promise<Manifest> {
     const codec = await this.openCodec();
-    return await Manifest.load(this.store, codec, { operations, tamRequired: codec.tamRequired });
+    const tamRequired = codec.tamRequired && !options.ignoreMissingTam;
+    return await Manifest.load(this.store, codec, { operations, tamRequired });
   }
 
   /** Key and manifest, and the question whether this machine may trust them. */
-  async load(operations: readonly Operation[]): Promise<void> {
-    this.#manifest = await this.openManifest(operations);
+  async load(
+    operations: readonly Operation[],
+    options: { ignoreMissingTam: boolean; unchecked: boolean },
+  ): Promise<void> {
+    this.#manifest = await this.openManifest(operations, options);
     if (this.#manifest.authenticated) this.#followTam(this.#manifest.tamRequired);
-    await this.#security.check(this.#claim(this.#manifest));
+    if (!options.unchecked) await this.#security.check(this.#claim(this.#manifest));
   }
 
   /** An authentic manifest says whether authentication is a must; `upgrade --tam` and `--disable-tam` change it. */

@@ -20,6 +20,10 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   readonly default?: unknown;
   readonly required?: boolean;
+  /** Of the options with the same word here only one may be given. */
+  readonly exclusive?: string;
+  /** An option with a value that may not be given twice. */
+  readonly once?: boolean;
   /** Heading in the help. */
   readonly group?: string;
   /** Still accepted, but not shown. */
@@ -30,7 +34,8 @@ export interface PositionalSpec {
   readonly name: string;
   readonly metavar: string;
   readonly help: string;
-  readonly count?: "?" | "*" | "+";
+  /** "...": the last one takes all words that follow, options too, as they are. */
+  readonly count?: "?" | "*" | "+" | "...";
   readonly parse?: (text: string) => unknown;
   readonly default?: unknown;
 }
@@ -52,6 +57,9 @@ export type Values = Record<string, unknown>;
 /** A module `cmd_<name>.ts` exports one of these as `command`. */
 export interface Command {
   readonly spec: CommandSpec;
-  /** Does the work; failures are thrown. Warnings go to the reporter, which remembers them for the exit code. */
-  run(context: CommandContext, values: Values): Promise<void> | void;
+  /**
+   * Does the work; failures are thrown. Warnings go to the reporter, which remembers them for the exit code, unless the
+   * command answers an exit code of its own.
+   */
+  run(context: CommandContext, values: Values): Promise<number | void> | number | void;
 }

@@ -4,7 +4,7 @@
  */
 import { encodeText } from "../core/bytes/mod.ts";
 import type { LineBuffer } from "./line_buffer.ts";
-import { humanTime, jsonTime } from "./local_time.ts";
+import { humanTime, jsonTime, localOffset } from "./local_time.ts";
 
 const QUARTER = 900;
 const DAY = 86_400;
@@ -31,7 +31,7 @@ class LocalOffsets {
   }
 }
 
-const offsetAt = (seconds: number): number => -new Date(seconds * 1000).getTimezoneOffset();
+const offsetAt = localOffset;
 
 export class TimeColumn {
   readonly #offsets = new LocalOffsets();

@@ -2,8 +2,9 @@
 import { AppError } from "../core/errors.ts";
 
 export function parseInteger(text: string): number {
-  if (!/^[+-]?\d+$/.test(text.trim())) throw new RangeError(`not a whole number: '${text}'`);
-  return Number(text);
+  // Underscores between digits as in Python, which reads borg's options.
+  if (!/^[+-]?\d+(_\d+)*$/.test(text.trim())) throw new RangeError(`not a whole number: '${text}'`);
+  return Number(text.replaceAll("_", ""));
 }
 
 export function parsePositive(text: string): number {

@@ -122,9 +122,12 @@ export class Manifest {
     return this.config.get("tam_required") === true;
   }
 
-  /** Puts the manifest into the store (the caller commits). `nowUs`: the present in microseconds since 1970. */
-  async write(store: StoreWriter, nowUs: number): Promise<void> {
-    if (this.codec.tamRequired) this.config.set("tam_required", true);
+  /**
+   * Puts the manifest into the store (the caller commits). `nowUs`: the present in microseconds since 1970. `tamRequired`:
+   * whether the key demands authentication; a caller that is changing the key knows better than the codec.
+   */
+  async write(store: StoreWriter, nowUs: number, tamRequired = this.codec.tamRequired): Promise<void> {
+    if (tamRequired) this.config.set("tam_required", true);
     this.timestamp = nextTimestamp(this.timestamp, nowUs);
     if (this.archives.size > MAX_ARCHIVES) {
       throw new AppError("Error", [

@@ -13,5 +13,22 @@ export { Extraction, extractionSize, type ExtractOptions, fetchContents, type Ta
 export { type ChunkEntry, type Item, itemSize } from "./item.ts";
 export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
+export {
+  CHECKPOINT_SUFFIX,
+  isCheckpoint,
+  planPrune,
+  PRUNE_RULES,
+  type PruneClock,
+  type PruneDecision,
+  type PrunePolicy,
+  type PruneRule,
+} from "./prune_plan.ts";
+export {
+  readStoredMeta,
+  renameArchive,
+  replaceMeta,
+  type RewriteContext,
+  type StoredMeta,
+} from "./rewrite_archive.ts";
 export { Stats } from "./stats.ts";
 export { formatTimestamp, parseTimestamp } from "./timestamp.ts";

@@ -52,6 +52,22 @@ export function baseDirs(options: BaseDirsOptions): BaseDirs {
   };
 }
 
+/** Where key files of predecessors lie. */
+export interface OldKeyDirs {
+  /** Those of attic. */
+  readonly attic: string;
+  /** Those of borg before 1.0. */
+  readonly borg0: string;
+}
+
+export function oldKeyDirs(options: BaseDirsOptions): OldKeyDirs {
+  const home = homeFolder(options);
+  return {
+    attic: options.env["ATTIC_KEYS_DIR"] || posix.join(home, ".attic", "keys"),
+    borg0: options.env["BORG_KEYS_DIR"] || posix.join(home, ".borg", "keys"),
+  };
+}
+
 function homeFolder({ env, uid, homeOf, currentDirectory }: BaseDirsOptions): string {
   if (env["BORG_BASE_DIR"]) return env["BORG_BASE_DIR"];
   const home = env["HOME"];

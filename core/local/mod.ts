@@ -6,7 +6,14 @@ export {
   ChunksIndexCache,
   type FileTotals,
 } from "./chunks_index_cache.ts";
-export { type BaseDirs, baseDirs, type BaseDirsOptions, type Environment } from "./base_dirs.ts";
+export {
+  type BaseDirs,
+  baseDirs,
+  type BaseDirsOptions,
+  type Environment,
+  type OldKeyDirs,
+  oldKeyDirs,
+} from "./base_dirs.ts";
 export { type FoundKey, KeyDir, type KeyDirOptions, keyFileName } from "./key_dir.ts";
 export {
   type RepositoryClaim,
@@ -15,3 +22,4 @@ export {
   type SecurityQuestion,
 } from "./security.ts";
 export { type CachedChunk, FilesCache, type FilesCacheMode, type FilesCacheOptions } from "./files_cache.ts";
+export { convertAtticKey, moveBorg0Key, type MovedKey, type OldKeySearch } from "./old_keys.ts";

@@ -10,7 +10,7 @@ import { MAX_ENTRY_BYTES } from "./segment_format.ts";
 
 const SECTION = "repository";
 /** Offsets in a segment are 32-bit, and one entry may begin below the limit and end above it. */
-const MAX_SEGMENT_SIZE = 2 ** 32 - MAX_ENTRY_BYTES;
+export const MAX_SEGMENT_SIZE = 2 ** 32 - MAX_ENTRY_BYTES;
 const TRUE = new Set(["1", "yes", "true", "on"]);
 const FALSE = new Set(["0", "no", "false", "off"]);
 const FACTORS: Record<string, number> = { K: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
@@ -179,8 +179,9 @@ export class RepositoryConfig {
 }
 
 /** Bytes of a size as borg's options and configuration write it; null where it is none. */
-function parseSize(text: string): number | null {
-  const match = /^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([KMGTP]?)$/.exec(text);
+export function parseSize(text: string): number | null {
+  // With an exponent, because borg reads the number as Python's float().
+  const match = /^([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)([KMGTP]?)$/.exec(text);
   if (!match) return null;
   const value = Math.floor(Number(match[1]) * (FACTORS[match[2]!] ?? 1));
   return Number.isSafeInteger(value) ? value : null;

@@ -11,7 +11,7 @@ import { writeConfig } from "./config_file.ts";
 import type { StoreEnv, StoreFiles } from "./env.ts";
 
 /** The text is part of the format. */
-const README = "This is a Borg Backup repository.\nSee https://borgbackup.readthedocs.io/\n";
+export const README = "This is a Borg Backup repository.\nSee https://borgbackup.readthedocs.io/\n";
 /** How borg's releases have begun it. */
 const README_MARKS = ["Borg Backup repository", "Borg repository"];
 const README_HEAD_BYTES = 100;

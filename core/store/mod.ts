@@ -20,4 +20,6 @@ export { type CreateRepositoryOptions, isRepository } from "./create_repository.
 export { type LowLevelEntry, SegmentStore } from "./segment_store.ts";
 export { MemStore, type MemStoreOptions } from "./mem_store.ts";
 export { Lock, type LockOptions } from "./lock.ts";
+export { MAX_SEGMENT_SIZE, parseSize } from "./config.ts";
 export { crc32 } from "./crc32.ts";
+export { type AtticOptions, type AtticResult, upgradeAttic } from "./upgrade_attic.ts";

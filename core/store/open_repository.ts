@@ -90,7 +90,8 @@ async function open(
   }
 }
 
-function requireFolder(env: StoreEnv, location: string): void {
+/** Throws Repository.DoesNotExist, PathPermissionDenied or InvalidRepository where there is no folder. */
+export function requireFolder(env: StoreEnv, location: string): void {
   let mode;
   try {
     mode = env.files.stat(location).mode;

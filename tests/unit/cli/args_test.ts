@@ -71,6 +71,35 @@ Deno.test("parseCommandArgs() lets options stand between paths, and ends them at
   assert.deepEqual(parseCommandArgs(SPEC, ["-e", "-x", "--exclude", "--y", "r"])["exclude"], ["-x", "--y"]);
 });
 
+Deno.test("parseCommandArgs() refuses options that exclude each other, and a second value of one of a kind", () => {
+  const spec: CommandSpec = {
+    ...SPEC,
+    options: [
+      { flags: ["--one"], name: "one", metavar: "V", exclusive: "x", once: true, help: "h" },
+      { flags: ["--other"], name: "other", exclusive: "x", help: "h" },
+      { flags: ["--own"], name: "own", metavar: "V", once: true, default: "nothing", help: "h" },
+    ],
+  };
+  assert.equal(parseCommandArgs(spec, ["--one", "1", "r"])["one"], "1");
+  assert.equal(parseCommandArgs(spec, ["--own", "1", "r"])["one"], undefined);
+  assert.equal(parseCommandArgs(spec, ["--other", "r"])["own"], "nothing");
+  assert.throws(() => parseCommandArgs(spec, ["--one", "1", "--other", "r"]), /not allowed with/);
+  assert.throws(() => parseCommandArgs(spec, ["--own=1", "--own=1", "r"]), /only one/);
+});
+
+Deno.test("parseCommandArgs() leaves what follows the last of its words to another program", () => {
+  const spec: CommandSpec = {
+    ...SPEC,
+    positionals: [...SPEC.positionals.slice(0, 1), { name: "args", metavar: "A", count: "...", help: "h" }],
+  };
+  const args = (...words: string[]) => parseCommandArgs(spec, words)["args"];
+  assert.deepEqual(args("-s", "repo", "-s", "--help", "--", "x"), ["-s", "--help", "--", "x"]);
+  assert.deepEqual(args("-e", "p", "repo"), []);
+  assert.deepEqual(args("repo", "--", "-x", "--", "y"), ["-x", "--", "y"]);
+  assert.deepEqual(args("--", "repo", "--", "x"), ["--", "x"]);
+  assert.equal(parseCommandArgs(spec, ["--help", "repo"])["help"], true);
+});
+
 Deno.test("parseCommandArgs() does not carry repeated values from one call to the next", () => {
   parseCommandArgs(SPEC, ["-e", "1", "r"]);
   assert.deepEqual(parseCommandArgs(SPEC, ["-e", "2", "r"])["exclude"], ["2"]);

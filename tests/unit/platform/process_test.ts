@@ -70,6 +70,11 @@ Deno.test("runProgram() gives output and exit code, and names a program that is 
     (error) => error instanceof OsError && error.code === "ENOENT",
   );
   assert.throws(() => runProgram([]), RangeError);
+  assert.deepEqual(
+    new TextDecoder().decode(runProgram(["/usr/bin/env"], { env: { ONLY: "this" } }).stdout),
+    "ONLY=this\n",
+    "the program gets no other environment",
+  );
 });
 
 Deno.test("childEnvironment() keeps passphrases back", () => {

@@ -1,0 +1,12 @@
+/** Names of archives that are typed on their own, without a repository in front. */
+import { commandError } from "./values.ts";
+
+/** `name` (placeholders already replaced) if an archive can have it; throws CommandError. */
+export function requireNewName(name: string): string {
+  if (name === "" || name.includes("/") || name.includes("::")) {
+    throw commandError(
+      `an archive cannot have the name '${name}': it must not be empty, nor contain / or ::`,
+    );
+  }
+  return name;
+}
