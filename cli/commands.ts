@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "delete archives, or a whole repository",
     load: () => import("./cmd_delete.ts"),
   },
+  {
+    name: "diff",
+    summary: "show what is different between two archives",
+    load: () => import("./cmd_diff.ts"),
+  },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "break-lock",
