@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "show what is different between two archives",
     load: () => import("./cmd_diff.ts"),
   },
+  {
+    name: "export-tar",
+    summary: "write an archive as a tar file",
+    load: () => import("./cmd_export_tar.ts"),
+  },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "break-lock",

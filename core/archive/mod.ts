@@ -14,4 +14,5 @@ export { type Change, itemChanges, type ItemDiffOptions } from "./item_diff.ts";
 export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
 export { Stats } from "./stats.ts";
+export { TarExport, type TarExportOptions } from "./tar_export.ts";
 export { formatTimestamp, parseTimestamp } from "./timestamp.ts";
