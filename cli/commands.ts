@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "write an archive as a tar file",
     load: () => import("./cmd_export_tar.ts"),
   },
+  {
+    name: "import-tar",
+    summary: "make an archive of a tar file",
+    load: () => import("./cmd_import_tar.ts"),
+  },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "break-lock",

@@ -15,4 +15,6 @@ export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
 export { Stats } from "./stats.ts";
 export { TarExport, type TarExportOptions } from "./tar_export.ts";
+export { type TarEntry, TarReader } from "./tar_reader.ts";
+export { deviceNumber, TarType } from "./tar_header.ts";
 export { formatTimestamp, parseTimestamp } from "./timestamp.ts";

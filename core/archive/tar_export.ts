@@ -9,7 +9,7 @@ import { AppError } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import type { Archive } from "./archive.ts";
 import { type ChunkEntry, type Item, itemSize } from "./item.ts";
-import { encodeTarHeader, paddedSize, TAR_BLOCK, type TarHeader, TarType } from "./tar_header.ts";
+import { devicePair, encodeTarHeader, paddedSize, TAR_BLOCK, type TarHeader, TarType } from "./tar_header.ts";
 
 export interface TarExportOptions {
   /** Which items; absent: all. */
@@ -119,7 +119,7 @@ export class TarExport implements PlainReceiver {
       mtime: wholeSeconds(item.mtime),
       user: item.user ?? "",
       group: item.group ?? "",
-      ...deviceOf(item.rdev ?? 0),
+      ...devicePair(item.rdev ?? 0),
     };
     if (type === TarType.Symlink) header.linkName = item.source ?? "";
     const chunks = type === TarType.File ? this.#contents(item, path, header) : NO_CHUNKS;
@@ -237,12 +237,3 @@ function isFirstName(item: Item): boolean {
 
 /** Towards 1970; the nearest second that a double gives, as with borg. */
 const wholeSeconds = (ns: bigint): number => Math.trunc(Number(ns) / 1e9);
-
-/** Major and minor of a number as C libraries pack it (glibc, sys/sysmacros.h). */
-function deviceOf(rdev: number): { major: number; minor: number } {
-  const bits = BigInt(rdev);
-  return {
-    major: Number(bits >> 8n & 0xfffn | bits >> 32n & 0xfffff000n),
-    minor: Number(bits & 0xffn | bits >> 12n & 0xffffff00n),
-  };
-}

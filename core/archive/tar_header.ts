@@ -210,3 +210,18 @@ export function decodeTarText(field: Uint8Array): string {
   const end = field.indexOf(0);
   return decodeText(end < 0 ? field : field.subarray(0, end));
 }
+
+/** Major and minor of a number as C libraries pack it (glibc, sys/sysmacros.h). */
+export function devicePair(rdev: number): { major: number; minor: number } {
+  const bits = BigInt(rdev);
+  return {
+    major: Number(bits >> 8n & 0xfffn | bits >> 32n & 0xfffff000n),
+    minor: Number(bits & 0xffn | bits >> 12n & 0xffffff00n),
+  };
+}
+
+export function deviceNumber(major: number, minor: number): number {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  const bits = (high & 0xfffn) << 8n | (high & 0xfffff000n) << 32n | low & 0xffn | (low & 0xffffff00n) << 12n;
+  return Number(bits);
+}
