@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "make an archive of a tar file",
     load: () => import("./cmd_import_tar.ts"),
   },
+  {
+    name: "recreate",
+    summary: "make archives anew: leave files out, cut or compress in another way",
+    load: () => import("./cmd_recreate.ts"),
+  },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "break-lock",

@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly metavar?: string;
   /** Without a value: what it sets (default true). */
   readonly constant?: unknown;
+  /** Present: the value may be left out, and is this one then. */
+  readonly optional?: string;
   /** Repeated values are collected, or repeated flags counted. */
   readonly repeat?: "append" | "count";
   /** Converts a value; throws UsageError or RangeError with a sentence. */

@@ -13,6 +13,16 @@ export { type ChunkEntry, type Item, itemSize } from "./item.ts";
 export { type Change, itemChanges, type ItemDiffOptions } from "./item_diff.ts";
 export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
+export {
+  ItemFilter,
+  recreatedMeta,
+  type RecreateOptions,
+  Recreation,
+  Replacement,
+  statusOf,
+} from "./recreate.ts";
+export { Repacker } from "./repack.ts";
+export { taggedFolders, type TagNames } from "./tagged_folders.ts";
 export { Stats } from "./stats.ts";
 export { TarExport, type TarExportOptions } from "./tar_export.ts";
 export { type TarEntry, TarReader } from "./tar_reader.ts";
