@@ -146,7 +146,8 @@ function addOption(parser: Parser, option: OptionSpec): void {
     settings["metavar"] = option.metavar;
     settings["action"] = option.repeat === "append" ? "append" : "store";
     settings["default"] = option.default ?? (option.repeat === "append" ? [] : undefined);
-    if (option.parse) settings["type"] = converter(option.parse);
+    if (option.once) settings["type"] = converter(onlyOnce(option.parse));
+    else if (option.parse) settings["type"] = converter(option.parse);
     if (option.choices) settings["choices"] = option.choices;
     if (option.required) settings["required"] = true;
   } else if (option.repeat === "count") {
@@ -158,6 +159,15 @@ function addOption(parser: Parser, option: OptionSpec): void {
     settings["default"] = option.default ?? false;
   }
   parser.add_argument(...option.flags, settings);
+}
+
+/** A parser has one of its own for each option: the second value is one too many. */
+function onlyOnce(parse: OptionSpec["parse"]): (text: string) => unknown {
+  let count = 0;
+  return (text) => {
+    if (++count > 1) throw new RangeError("it can be given only once");
+    return parse === undefined ? text : parse(text);
+  };
 }
 
 function addPositional(parser: Parser, positional: PositionalSpec): void {

@@ -53,6 +53,7 @@ Fields for --sort-by: path size size_diff size_added size_removed user group uid
       flags: ["--sort-by"],
       name: "sort_by",
       metavar: "FIELDS",
+      once: true,
       parse: parseSortFields,
       help: "sort by these, separated by commas",
     },

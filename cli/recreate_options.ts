@@ -41,7 +41,7 @@ any more is deleted; run compact afterwards to get the space back.
 Chunks that are compressed anew are shared: other archives that have them keep saying what they took before.`,
   options: [
     { flags: ["--list"], name: "output_list", help: "print each file with its status letter" },
-    shared("--filter"),
+    { ...shared("--filter"), once: true },
     {
       flags: ["-n", "--dry-run"],
       name: "dry_run",
@@ -85,6 +85,7 @@ Chunks that are compressed anew are shared: other archives that have them keep s
       flags: ["--chunker-params"],
       name: "chunker_params",
       metavar: "PARAMS",
+      once: true,
       parse: parseChunkerParams,
       group: "archive",
       help: "cut files anew in this way, where they were cut in another (default: they stay as they are)",

@@ -15,6 +15,8 @@ export interface OptionSpec {
   readonly constant?: unknown;
   /** Present: the value may be left out, and is this one then. */
   readonly optional?: string;
+  /** Giving it twice is an error, not a change of mind. */
+  readonly once?: true;
   /** Repeated values are collected, or repeated flags counted. */
   readonly repeat?: "append" | "count";
   /** Converts a value; throws UsageError or RangeError with a sentence. */
