@@ -46,6 +46,22 @@ function takesValue(flag: string, options: readonly OptionSpec[]): boolean {
   return false;
 }
 
+/** The option that `flag` names, perhaps abbreviated. */
+function optionOf(flag: string, options: readonly OptionSpec[]): OptionSpec | undefined {
+  const exact = options.find((option) => option.flags.includes(flag));
+  if (exact) return exact;
+  const matches = options.filter((option) => option.flags.some((known) => known.startsWith(flag)));
+  return matches.length === 1 ? matches[0] : undefined;
+}
+
+/** Whether `word` is an option whose value may be left out, and is. */
+function leavesOutValue(word: string, next: string | undefined, options: readonly OptionSpec[]): boolean {
+  if (word.includes("=") || !word.startsWith("--") || optionOf(word, options)?.optional === undefined) {
+    return false;
+  }
+  return next === undefined || next.startsWith("-");
+}
+
 /**
  * Options first, then the rest: argparse by itself gives up on a list of paths that an option interrupts
  * (`create ARCHIVE --stats PATH`).
@@ -60,7 +76,9 @@ function optionsFirst(args: readonly string[], options: readonly OptionSpec[]): 
       break;
     }
     if (!word.startsWith("-") || word === "-") rest.push(word);
-    else {
+    else if (leavesOutValue(word, args[i + 1], options)) {
+      flags.push(`${word}=${optionOf(word, options)!.optional}`);
+    } else {
       const separate = !word.includes("=") && takesValue(word, options) && i + 1 < args.length;
       // Joined, so that a value may begin with a dash (`--pattern -tmp`).
       if (separate) flags.push(`${word}${word.startsWith("--") ? "=" : ""}${args[++i]}`);

@@ -158,7 +158,7 @@ function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>):
 }
 
 /** `--timestamp` is a date and time, or a file whose modification time is meant. */
-function resolveTimestamp(context: CommandContext, text: string): number {
+export function resolveTimestamp(context: CommandContext, text: string): number {
   try {
     return Number(context.files.stat(text).mtimeNs / 1_000_000_000n) * 1e6;
   } catch (error) {

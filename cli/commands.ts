@@ -37,6 +37,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./cmd_prune.ts"),
   },
   { name: "rename", summary: "give an archive another name", load: () => import("./cmd_rename.ts") },
+  {
+    name: "diff",
+    summary: "show what is different between two archives",
+    load: () => import("./cmd_diff.ts"),
+  },
+  {
+    name: "export-tar",
+    summary: "write an archive as a tar file",
+    load: () => import("./cmd_export_tar.ts"),
+  },
+  {
+    name: "import-tar",
+    summary: "make an archive of a tar file",
+    load: () => import("./cmd_import_tar.ts"),
+  },
+  {
+    name: "recreate",
+    summary: "make archives anew: leave files out, cut or compress in another way",
+    load: () => import("./cmd_recreate.ts"),
+  },
   { name: "compact", summary: "free the space of deleted data", load: () => import("./cmd_compact.ts") },
   {
     name: "config",

@@ -27,6 +27,7 @@ function pipeItem(context: CommandContext, values: CreateValues): PipeEntry["ite
     mtime: now,
     atime: now,
     ctime: now,
+    hardlink_master: false,
   };
 }
 

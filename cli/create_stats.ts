@@ -22,16 +22,17 @@ import type { Session } from "./session.ts";
 export async function printStats(
   context: CommandContext,
   session: Session,
-  values: CreateValues,
+  values: Pick<CreateValues, "quick_stats" | "json"> & { name?: string },
   writer: ArchiveWriter,
 ): Promise<void> {
+  const name = values.name ?? session.location.archive;
   const totals = values.quick_stats ? null : await repositoryTotals(session);
   const { iec } = context.common;
   const { stats } = writer;
   const seconds = (writer.endUs - writer.startUs) / 1e6;
   if (values.json) {
     const archive = {
-      name: session.location.archive,
+      name,
       id: hexOfId(writer.id!),
       start: jsonTime(Math.floor(writer.startUs / 1e6) * 1e6),
       end: jsonTime(Math.floor(writer.endUs / 1e6) * 1e6),
@@ -51,7 +52,7 @@ export async function printStats(
   const lines = [
     DASHES,
     `Repository: ${canonicalPath(session.location)}`,
-    `Archive name: ${session.location.archive}`,
+    `Archive name: ${name}`,
     `Archive fingerprint: ${hexOfId(writer.id!)}`,
     `Time (start): ${humanTime(writer.startUs)}`,
     `Time (end):   ${humanTime(writer.endUs)}`,

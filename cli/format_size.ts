@@ -3,18 +3,35 @@
 const DECIMAL = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
 
-/** "10.49 MB", or with `iec` "10.00 MiB". Bytes below one kilo are shown as "512 B". */
-export function formatSize(bytes: number, iec = false): string {
+/** As `toFixed`, but what lies in the middle becomes even, as Python rounds (1125 bytes are "1.12 kB"). */
+function fixed(value: number, digits: number): string {
+  const exact = Math.abs(value).toFixed(digits + 20);
+  const kept = exact.slice(0, exact.length - 20);
+  const isMiddle = /^50*$/.test(exact.slice(-20)) && /[02468]$/.test(kept);
+  return isMiddle ? `${value < 0 ? "-" : ""}${kept}` : value.toFixed(digits);
+}
+
+/**
+ * "10.49 MB", or with `iec` "10.00 MiB". Bytes below one kilo are shown as "512 B". `sign`: a plus before what is above
+ * zero.
+ */
+export function formatSize(
+  bytes: number,
+  iec = false,
+  { digits = 2, sign = false }: { digits?: number; sign?: boolean } = {},
+): string {
   const units = iec ? BINARY : DECIMAL;
   const power = iec ? 1024 : 1000;
   let value = bytes;
   let unit = 0;
   // borg rounds before it compares, so 999,999 bytes are "1.00 MB".
-  while (unit < units.length - 1 && Math.abs(Number(value.toFixed(2))) >= power) {
+  while (unit < units.length - 1 && Math.abs(Number(fixed(value, digits))) >= power) {
     value /= power;
     unit++;
   }
-  return unit === 0 ? `${bytes} B` : `${value.toFixed(2)} ${units[unit]}B`;
+  const plus = sign && bytes > 0 ? "+" : "";
+  // Minus nothing is nothing.
+  return unit === 0 ? `${plus}${bytes + 0} B` : `${plus}${fixed(value, digits)} ${units[unit]}B`;
 }
 
 /** "1 hours 2 minutes 3.45 seconds", as borg says a duration. */

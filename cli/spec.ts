@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly metavar?: string;
   /** Without a value: what it sets (default true). */
   readonly constant?: unknown;
+  /** Present: the value may be left out, and is this one then. */
+  readonly optional?: string;
   /** Repeated values are collected, or repeated flags counted. */
   readonly repeat?: "append" | "count";
   /** Converts a value; throws UsageError or RangeError with a sentence. */
@@ -22,7 +24,7 @@ export interface OptionSpec {
   readonly required?: boolean;
   /** Of the options with the same word here only one may be given. */
   readonly exclusive?: string;
-  /** An option with a value that may not be given twice. */
+  /** Giving it twice is an error, not a change of mind. Takes a value. */
   readonly once?: boolean;
   /** Heading in the help. */
   readonly group?: string;

@@ -26,6 +26,8 @@ export interface ArchiveWriterOptions {
   cwd: string;
   /** Start of the backup that the archive shall show; default: when the writer was made. Microseconds since 1970. */
   timestampUs?: number;
+  /** The metadata that is to be written instead, of an archive that is not a checkpoint. */
+  adjust?: (meta: ArchiveMeta) => ArchiveMeta;
 }
 
 export interface ArchiveWriterContext {
@@ -97,7 +99,7 @@ export class ArchiveWriter {
     this.startUs = this.options.timestampUs ?? now - duration;
     this.endUs = this.startUs + duration;
     const { comment, cmdline, hostname, username, cwd, chunkerParams } = this.options;
-    const meta: ArchiveMeta = {
+    let meta: ArchiveMeta = {
       name,
       comment: name === this.options.name ? comment : "",
       items: [...this.#items.ids],
@@ -111,6 +113,7 @@ export class ArchiveWriter {
       stats: this.stats.totals(),
       other: new Map(),
     };
+    if (name === this.options.name) meta = this.options.adjust?.(meta) ?? meta;
     const packed = codec.packAuthenticated("archive", encodeArchiveMeta(meta));
     const entry = await sink.add(packed, this.#metaStats);
     this.metaSize = entry.csize;

@@ -15,9 +15,13 @@ import { FileContents } from "./waiting_items.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { ChunkEntry, Item } from "./item.ts";
 
-/** Contents that come through a pipe rather than out of a file: standard input, or what a command prints. */
+/** What comes through a pipe rather than out of a file: standard input, what a command prints, entries of a tar stream. */
 export interface PipeEntry {
   readonly pipe: true;
+  /** Default "i". */
+  readonly status?: string;
+  /** Present: there are no contents. */
+  readonly bare?: true;
   /** Complete but for contents. */
   readonly item: Item;
   read(into: Uint8Array): number;
@@ -128,9 +132,12 @@ export class Backup {
   }
 
   async #addPipe(entry: PipeEntry): Promise<void> {
-    const { item } = entry;
-    this.#status("i", item.path);
-    item.hardlink_master = false;
+    const { item, status = "i" } = entry;
+    if (entry.bare) {
+      await this.#stream.add(item, status);
+      return this.#status(status, item.path);
+    }
+    this.#status(status, item.path);
     let contents: FileContents;
     try {
       contents = await this.#stream.addContents(item, item.path, (into) => entry.read(into));

@@ -75,6 +75,15 @@ export class ItemView {
     return this.#bytes;
   }
 
+  /** Where the item begins and ends in {@link bytes}. */
+  get start(): number {
+    return this.#start;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
   /**
    * Looks at the item that begins at `start`; `limit` is the end of what is valid in `bytes`, which must go on for
    * {@link VIEW_SLACK} more. Answers the offset behind it, {@link CUT_OFF} where the item goes on behind `limit`, or
@@ -117,6 +126,12 @@ export class ItemView {
   integer(field: number, fallback = 0): number {
     const at = this.#at[field]!;
     return at < 0 ? fallback : integerAt(this.#bytes, at);
+  }
+
+  /** null where there is none. */
+  flag(field: number): boolean | null {
+    const at = this.#at[field]!;
+    return at < 0 ? null : this.#bytes[at] === 0xc3;
   }
 
   /** Nanoseconds since 1970, as the double that is nearest; of mtime where there is no such time. */

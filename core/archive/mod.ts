@@ -8,9 +8,11 @@ export { ArchiveCheck } from "./check_archives.ts";
 export { ChunkSink } from "./chunk_sink.ts";
 export { Interrupted } from "./backup_stream.ts";
 export { Backup, type PipeEntry, type Source } from "./create.ts";
+export { ArchiveDiff, type ArchiveDiffOptions, type PathDiff } from "./diff_archives.ts";
 export { type DeletePlan, planDelete, runDelete } from "./delete_archives.ts";
 export { Extraction, extractionSize, type ExtractOptions, fetchContents, type Target } from "./extract.ts";
 export { type ChunkEntry, type Item, itemSize } from "./item.ts";
+export { type Change, itemChanges, type ItemDiffOptions } from "./item_diff.ts";
 export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
 export {
@@ -30,5 +32,18 @@ export {
   type RewriteContext,
   type StoredMeta,
 } from "./rewrite_archive.ts";
+export {
+  ItemFilter,
+  recreatedMeta,
+  type RecreateOptions,
+  Recreation,
+  Replacement,
+  statusOf,
+} from "./recreate.ts";
+export { Repacker } from "./repack.ts";
+export { taggedFolders, type TagNames } from "./tagged_folders.ts";
 export { Stats } from "./stats.ts";
+export { TarExport, type TarExportOptions } from "./tar_export.ts";
+export { type TarEntry, TarReader } from "./tar_reader.ts";
+export { deviceNumber, TarType } from "./tar_header.ts";
 export { formatTimestamp, parseTimestamp } from "./timestamp.ts";

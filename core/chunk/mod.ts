@@ -3,6 +3,7 @@ export type { Chunker, ChunkerParams, ReadBlock } from "./chunker.ts";
 export { BuzhashChunker } from "./buzhash.ts";
 export { createChunker, largestChunk } from "./create_chunker.ts";
 export { FixedChunker } from "./fixed.ts";
+export { createPushChunker, type PushChunker } from "./fixed_stream.ts";
 export { type FileRange, Hole, type SparseFile } from "./hole.ts";
 export {
   decodeChunkerParams,

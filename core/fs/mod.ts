@@ -10,7 +10,7 @@ export {
 } from "./walk_ahead.ts";
 export { planRules, walkOptions, type WalkPlan } from "./walk_plan.ts";
 export { joinPath, normalizePath, toArchivePath } from "./archive_path.ts";
-export { type TagOptions, tagsOf } from "./tag_files.ts";
+export { CACHE_TAG_NAME, CACHE_TAG_START, type TagOptions, tagsOf } from "./tag_files.ts";
 export { clampTimeNs, itemFromStat, type ItemMeta, type ItemMetaOptions } from "./item_from_stat.ts";
 export { type ExtendedMeta, extendedMeta, type ExtendedMetaOptions } from "./extended_meta.ts";
 export { type ChangedBy, FileReader, type FileReaderOptions, readSourceLink } from "./read_file.ts";

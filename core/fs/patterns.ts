@@ -158,6 +158,11 @@ export class PathMatcher {
     this.#fallback = paths.length > 0 ? "exclude" : "include";
   }
 
+  /** Adds a rule behind those that are there. */
+  addRule(rule: Rule): void {
+    this.#add(rule);
+  }
+
   get empty(): boolean {
     return this.#rules.length === 0 && this.#full.size === 0;
   }

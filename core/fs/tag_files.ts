@@ -3,9 +3,9 @@ import type { Files } from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
 import { joinPath } from "./archive_path.ts";
 
-const CACHE_TAG_NAME = "CACHEDIR.TAG";
+export const CACHE_TAG_NAME = "CACHEDIR.TAG";
 /** How a cache tag begins, by its specification. */
-const CACHE_TAG_START = new TextEncoder().encode("Signature: 8a477f597d28d172789f06886806bc55");
+export const CACHE_TAG_START = new TextEncoder().encode("Signature: 8a477f597d28d172789f06886806bc55");
 
 export interface TagOptions {
   /** `--exclude-caches` */

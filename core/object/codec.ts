@@ -31,7 +31,7 @@ import {
   unpackAuthenticated,
   type UnpackOptions,
 } from "./authenticate.ts";
-import { Compressor, HEADER } from "./compress.ts";
+import { Compressor, HEADER, type PayloadKind, payloadKind } from "./compress.ts";
 import { type Compression, DEFAULT_COMPRESSION } from "./compression_spec.ts";
 import type { KeyMaterial, RandomBytes } from "./keys.ts";
 import { type EncryptionMode, LEGACY_PASSPHRASE_TYPE, modeTraits } from "./modes.ts";
@@ -80,6 +80,8 @@ export interface ObjectCodec {
    * `openView`, for readers that are done with it by then.
    */
   openView(id: ChunkId | null, stored: Uint8Array): Awaitable<Uint8Array>;
+  /** How `stored` is packed, without unpacking it; null where that is not known. Throws IntegrityError naming the id. */
+  kindOf(id: ChunkId, stored: Uint8Array): PayloadKind | null;
   /** A document packed in canonical order with its authentication. */
   packAuthenticated(kind: TamContext, fields: Readonly<Record<string, Packable>>): Uint8Array;
   /**
@@ -288,6 +290,10 @@ class Codec implements ObjectCodec {
       });
     }
     return this.#verified(id, plain);
+  }
+
+  kindOf(id: ChunkId, stored: Uint8Array): PayloadKind | null {
+    return payloadKind(this.#payloadOf(id, stored));
   }
 
   /** The decrypted payload: a view of `stored`, or of working memory that the next call uses again. */

@@ -45,6 +45,17 @@ const USUAL_PLAIN_SIZE = Math.floor(1.1 * 2 ** 23);
 
 const portableLz4: Lz4Block = { compress: encodeLz4, decompress: decodeLz4 };
 
+/** Algorithms as a payload names them. */
+export type PayloadKind = "none" | "lz4" | "lzma" | "zstd" | "obfuscate" | "zlib";
+const MARKED: readonly PayloadKind[] = ["none", "lz4", "lzma", "zstd", "obfuscate"];
+
+/** How `payload` is packed; null where that is not known. */
+export function payloadKind(payload: Uint8Array): PayloadKind | null {
+  const [first = -1, second = -1] = payload;
+  if (second === 0 && MARKED[first] !== undefined) return MARKED[first]!;
+  return (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0 ? "zlib" : null;
+}
+
 function broken(what: string, options?: ErrorOptions): IntegrityError {
   return new IntegrityError("DecompressionError", [what], options);
 }

@@ -1,0 +1,231 @@
+/** `import-tar`: a new archive of the contents of a tar file. */
+import {
+  ArchiveWriter,
+  Backup,
+  ChunkSink,
+  deviceNumber,
+  Interrupted,
+  type Item,
+  type PipeEntry,
+  type Source,
+  type TarEntry,
+  TarReader,
+  TarType,
+} from "../core/archive/mod.ts";
+import { printable } from "../core/bytes/mod.ts";
+import { createChunker, largestChunk } from "../core/chunk/mod.ts";
+import { normalizePath, toArchivePath } from "../core/fs/mod.ts";
+import { ChunksIndex } from "../core/local/mod.ts";
+import { monotonicMs } from "../core/platform/mod.ts";
+import { AppError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
+import { makeBreath } from "./breath.ts";
+import { resolveTimestamp } from "./cmd_create.ts";
+import type { CommandContext } from "./context.ts";
+import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
+import { printStats } from "./create_stats.ts";
+import { ObjectThreads } from "./object_workers.ts";
+import { openSession, type Session } from "./session.ts";
+import type { Command, CommandSpec, OptionSpec } from "./spec.ts";
+import { openTarInput, tarFilter, type TarInput } from "./tar_stream.ts";
+
+interface ImportValues extends CreateValues {
+  tarfile: string;
+  tar_filter: string;
+  ignore_zeros: boolean;
+}
+
+/** An option that `create` has, too. */
+const shared = (name: string): OptionSpec => CREATE_SPEC.options.find((option) => option.name === name)!;
+
+const spec: CommandSpec = {
+  name: "import-tar",
+  summary: "make an archive of a tar file",
+  description:
+    `Makes a new archive of the contents of a tar file (ustar, GNU, or pax); "-" is standard input. Nothing is unpacked to
+disk, and of the tar file nothing is kept in memory.
+
+A TARFILE that ends with .tar.gz or .tgz, .tar.bz2 or .tbz, .tar.xz or .txz, .tar.zst or .tar.zstd, or .tar.lz4 is
+unpacked by the program of that name. Another program can be named with --tar-filter: it reads the file from its standard
+input and writes a tar stream to its standard output.
+
+Names, types, contents, owners, modes, links and times of the last change are taken over; a tar file that was made of
+several, one behind the other, is read to its end with --ignore-zeros.`,
+  options: [
+    {
+      flags: ["--tar-filter"],
+      name: "tar_filter",
+      metavar: "PROGRAM",
+      once: true,
+      default: "auto",
+      help: "pipe the file through this program (default: auto, by the name of TARFILE)",
+    },
+    ...["stats", "quick_stats", "output_list"].map(shared),
+    { ...shared("output_filter"), once: true },
+    shared("json"),
+    {
+      flags: ["--ignore-zeros"],
+      name: "ignore_zeros",
+      help: "go on behind blocks of zeros, which else are the end",
+    },
+    ...["comment", "timestamp", "checkpoint_interval"].map(shared),
+    { ...shared("chunker_params"), once: true },
+    shared("compression"),
+  ],
+  positionals: [
+    { name: "location", metavar: "ARCHIVE", help: "REPOSITORY::NAME of the archive to make" },
+    { name: "tarfile", metavar: "TARFILE", help: 'the tar file to read; "-" for standard input' },
+  ],
+};
+
+async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
+  const values = raw as unknown as ImportValues;
+  context.reporter.setFileStatus(
+    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
+  );
+  const timestampUs = values.timestamp === undefined
+    ? undefined
+    : resolveTimestamp(context, values.timestamp);
+  await using session = await openSession(context, values.location, {
+    operations: ["write"],
+    exclusive: true,
+    needsArchive: true,
+    ...(timestampUs === undefined ? {} : { placeholderTimeUs: timestampUs }),
+  });
+  log(context.reporter, "INFO", `Creating archive at "${session.location.processed}"`);
+  const filter = tarFilter(values.tar_filter, values.tarfile, "read");
+  const input = openTarInput(context, values.tarfile, filter);
+  try {
+    await importTar(context, session, values, { input, timestampUs });
+  } catch (error) {
+    input.abort();
+    throw error;
+  }
+}
+
+async function importTar(
+  context: CommandContext,
+  session: Session,
+  values: ImportValues,
+  { input, timestampUs }: { input: TarInput; timestampUs: number | undefined },
+): Promise<void> {
+  const { store, codec, manifest, location } = session;
+  const seen = new ChunksIndex();
+  const sink = new ChunkSink(store, codec, seen, {
+    compression: values.compression,
+    largestChunk: largestChunk(values.chunker_params),
+    spawner: new ObjectThreads(context),
+  });
+  const chunker = createChunker(values.chunker_params, codec.chunkSeed);
+  try {
+    const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
+      name: location.archive!,
+      comment: session.fill(values.comment),
+      chunkerParams: values.chunker_params,
+      cmdline: [...context.argv],
+      hostname: context.env("BORG_HOSTNAME") ?? context.host.hostname,
+      username: context.env("BORG_USERNAME") ?? context.host.userName,
+      cwd: context.cwd,
+      ...(timestampUs === undefined ? {} : { timestampUs }),
+    });
+    const backup = new Backup(tarSource(context, values, input), writer, sink, chunker, context.reporter, {
+      checkpointIntervalMs: values.checkpoint_interval * 1000,
+      nowMs: monotonicMs,
+      interrupted: context.interrupted,
+      breathe: makeBreath(),
+    });
+    context.stopCleanly();
+    try {
+      await backup.run();
+      // What a filter that failed has not unpacked must not look like a whole archive.
+      await input.end();
+      await writer.save();
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      session.afterCommit();
+      throw new AppError("Error", ["Interrupted: what was imported so far is kept as a checkpoint"]);
+    }
+    session.afterCommit();
+    context.reporter.finish();
+    if (values.stats || values.quick_stats || values.json) await printStats(context, session, values, writer);
+  } finally {
+    sink.dispose();
+    chunker.dispose();
+    seen.dispose();
+  }
+}
+
+const TYPES: ReadonlyMap<number, { status: string; mode: number }> = new Map([
+  [TarType.File, { status: "A", mode: 0o100000 }],
+  [TarType.Contiguous, { status: "A", mode: 0o100000 }],
+  [TarType.Directory, { status: "d", mode: 0o040000 }],
+  [TarType.Symlink, { status: "s", mode: 0o120000 }],
+  [TarType.HardLink, { status: "h", mode: 0o100000 }],
+  [TarType.Block, { status: "b", mode: 0o060000 }],
+  [TarType.Character, { status: "c", mode: 0o020000 }],
+  [TarType.Fifo, { status: "f", mode: 0o010000 }],
+]);
+
+/** The entries of the stream as a backup takes them. */
+function tarSource(context: CommandContext, values: ImportValues, input: TarInput): Source {
+  const { reporter } = context;
+  const reader = new TarReader(input.read, {
+    ignoreZeros: values.ignore_zeros,
+    onDamage: (message) => {
+      reporter.countWarning();
+      log(reporter, "WARNING", message);
+    },
+  });
+  const read = (into: Uint8Array): number => reader.read(into);
+  const never = (): never => {
+    throw new TypeError("Cannot ask the file system: a tar stream has none");
+  };
+  return {
+    next() {
+      for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+        const known = TYPES.get(entry.type);
+        if (known !== undefined) return pipeEntry(entry, known, read);
+        const type = JSON.stringify(String.fromCharCode(entry.type));
+        reporter.warn("BackupError", printable(entry.name), `an entry of unknown type ${type} is left out`);
+        reporter.emit({ type: "file_status", status: "E", path: printable(entry.name) });
+      }
+      return null;
+    },
+    get reader() {
+      return never();
+    },
+    meta: never,
+    readLink: never,
+    // Trouble with the stream is trouble with all of it.
+    warningOf: () => null,
+  };
+}
+
+function pipeEntry(
+  entry: TarEntry,
+  { status, mode }: { status: string; mode: number },
+  read: (into: Uint8Array) => number,
+): PipeEntry {
+  const item: Item = {
+    path: archivePath(entry.name),
+    mode: entry.mode | mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    user: entry.user || null,
+    group: entry.group || null,
+    mtime: entry.mtime < 0n ? 0n : entry.mtime > LAST_NS ? LAST_NS : entry.mtime,
+  };
+  if (entry.type === TarType.Symlink) item.source = entry.linkName;
+  // As the first name is: else it would not be found when it is extracted.
+  if (entry.type === TarType.HardLink) item.source = archivePath(entry.linkName);
+  if (status === "b" || status === "c") item.rdev = deviceNumber(entry.major, entry.minor);
+  const bare = status === "A" ? {} : { bare: true as const };
+  return { pipe: true, item, status, ...bare, read, end: () => Promise.resolve() };
+}
+
+/** Items hold no times before 1970, as with borg. */
+const LAST_NS = 2n ** 63n - 1n;
+
+const archivePath = (name: string): string => toArchivePath(normalizePath(name));
+
+export const command: Command = { spec, run };

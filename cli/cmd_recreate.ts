@@ -1,0 +1,260 @@
+/** `recreate`: archives made anew from old ones. */
+import {
+  type Archive,
+  type ArchiveMeta,
+  ArchiveWriter,
+  ChunkSink,
+  Interrupted,
+  ItemFilter,
+  recreatedMeta,
+  type RecreateOptions,
+  Recreation,
+  Repacker,
+  Replacement,
+  Stats,
+  taggedFolders,
+} from "../core/archive/mod.ts";
+import { printable } from "../core/bytes/mod.ts";
+import { type ChunkerParams, DEFAULT_CHUNKER_PARAMS, largestChunk } from "../core/chunk/mod.ts";
+import { CACHE_TAG_NAME, CACHE_TAG_START, type PathMatcher } from "../core/fs/mod.ts";
+import { ChunksIndex } from "../core/local/mod.ts";
+import { monotonicMs } from "../core/platform/mod.ts";
+import { AppError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
+import { makeBreath } from "./breath.ts";
+import { resolveTimestamp } from "./cmd_create.ts";
+import type { CommandContext } from "./context.ts";
+import { printStats } from "./create_stats.ts";
+import { ObjectThreads } from "./object_workers.ts";
+import { buildMatcher } from "./pattern_options.ts";
+import { RECREATE_SPEC, type RecreateValues } from "./recreate_options.ts";
+import { openSession, type Session } from "./session.ts";
+import type { Command } from "./spec.ts";
+import { commandError } from "./values.ts";
+
+/** What an archive is called until it takes the place of the old one. */
+const TEMPORARY = ".recreate";
+
+async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
+  const values = raw as unknown as RecreateValues;
+  context.reporter.setFileStatus(
+    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
+  );
+  const timestampUs = values.timestamp === undefined
+    ? undefined
+    : resolveTimestamp(context, values.timestamp);
+  await using session = await openSession(context, values.location, {
+    operations: ["check"],
+    exclusive: true,
+  });
+  const target = values.target === undefined ? undefined : archiveName(session.fill(values.target));
+  using work = new RecreateWork(context, session, values, { target, timestampUs });
+  const { archive: name } = session.location;
+  if (name !== undefined) {
+    if (name.endsWith(TEMPORARY)) {
+      throw commandError(`${printable(name)} is what an interrupted recreate left: it cannot be made anew`);
+    }
+    if (await work.recreate(name)) return;
+    throw commandError(
+      "nothing to do: give a pattern, a PATH, --comment, --target, --recompress, or other --chunker-params",
+    );
+  }
+  if (target !== undefined) throw commandError("--target needs the name of one archive");
+  const infos = [...session.manifest.archives.values()].sort((a, b) =>
+    a.time < b.time ? -1 : a.time > b.time ? 1 : 0
+  );
+  for (const info of infos) {
+    if (info.name.endsWith(TEMPORARY)) continue;
+    context.print(`Processing ${printable(info.name)}\n`);
+    if (await work.recreate(info.name)) continue;
+    log(context.reporter, "INFO", `Skipped archive ${printable(info.name)}: nothing to do.`);
+  }
+}
+
+function archiveName(name: string): string {
+  if (name !== "" && !name.includes("/") && !name.includes("::")) return name;
+  throw commandError(`not a name for an archive: '${name}'`);
+}
+
+/** Which paths of an archive stay. */
+interface Selection {
+  select(path: string): boolean;
+  isSubset: boolean;
+}
+
+class RecreateWork implements Disposable {
+  /** Chunks that were compressed already, for an earlier archive or file. */
+  readonly #repacked = new ChunksIndex();
+  readonly #seen = new ChunksIndex();
+  readonly #replacement: Replacement;
+
+  constructor(
+    private readonly context: CommandContext,
+    private readonly session: Session,
+    private readonly values: RecreateValues,
+    private readonly options: { target: string | undefined; timestampUs: number | undefined },
+  ) {
+    this.#replacement = new Replacement({ ...session.chunkLists(), store: session.store });
+  }
+
+  /** False where nothing is to be done. */
+  async recreate(name: string): Promise<boolean> {
+    const { values, context, options: { target } } = this;
+    const archive = await this.session.openArchive(name);
+    const selection = await this.#selection(archive);
+    const { chunkerParams: old } = archive.meta;
+    const rechunk = values.chunker_params !== undefined && !(old && sameParams(values.chunker_params, old))
+      ? values.chunker_params
+      : null;
+    const isIdle = !selection.isSubset && values.recompress === "never" && rechunk === null &&
+      values.comment === undefined && target === undefined;
+    if (isIdle) return false;
+    if (values.dry_run) {
+      await this.#show(archive, selection);
+      return true;
+    }
+    await this.#make(archive, {
+      ...selection,
+      rechunk,
+      checkpointIntervalMs: values.checkpoint_interval * 1000,
+      nowMs: monotonicMs,
+      interrupted: context.interrupted,
+      breathe: makeBreath(),
+    });
+    return true;
+  }
+
+  async #selection(archive: Archive): Promise<Selection> {
+    const { values, context } = this;
+    const matcher = buildMatcher(context, values, values.paths);
+    if (values.exclude_caches || values.exclude_if_present.length > 0) {
+      await this.#addTagged(archive, matcher);
+    }
+    return {
+      select: (path) => matcher.match(path) === "include",
+      isSubset: !matcher.empty || values.paths.length > 0,
+    };
+  }
+
+  async #addTagged(archive: Archive, matcher: PathMatcher): Promise<void> {
+    const { values } = this;
+    const tagged = await taggedFolders(archive, {
+      names: values.exclude_if_present,
+      ...(values.exclude_caches ? { cacheTag: { name: CACHE_TAG_NAME, start: CACHE_TAG_START } } : {}),
+    }, (path) => matcher.match(path) === "include");
+    const rule = (matches: (path: string) => boolean, verdict: "include" | "exclude-no-recurse"): void =>
+      matcher.addRule({ pattern: { text: "", style: "pp", matches }, verdict });
+    if (values.keep_exclude_tags) {
+      for (const { tag } of tagged) rule((path) => path === tag || path.startsWith(`${tag}/`), "include");
+    }
+    for (const { folder } of tagged) {
+      rule(
+        (path) => !values.keep_exclude_tags && path === folder || path.startsWith(`${folder}/`),
+        "exclude-no-recurse",
+      );
+    }
+  }
+
+  /** What would be done, and nothing else. */
+  async #show(archive: Archive, selection: Selection): Promise<void> {
+    const { reporter } = this.context;
+    const filter = new ItemFilter(selection);
+    for await (const batch of archive.items()) {
+      for (const item of batch) {
+        const status = filter.apply(item) === null ? "x" : "-";
+        reporter.emit({ type: "file_status", status, path: printable(item.path) });
+      }
+    }
+  }
+
+  async #make(archive: Archive, options: RecreateOptions): Promise<void> {
+    const { context, session, values } = this;
+    const { store, codec } = session;
+    const { target } = this.options;
+    const params = options.rechunk ?? archive.meta.chunkerParams ?? DEFAULT_CHUNKER_PARAMS;
+    const packing = {
+      compression: values.compression,
+      largestChunk: Math.max(largestChunk(params), largestChunk(DEFAULT_CHUNKER_PARAMS)),
+      spawner: new ObjectThreads(context),
+    };
+    const resources: Disposable[] = [];
+    using _all: Disposable = {
+      [Symbol.dispose]: () => resources.reverse().forEach((resource) => resource[Symbol.dispose]()),
+    };
+    const sink = new ChunkSink(store, codec, this.#seen, packing);
+    resources.push({ [Symbol.dispose]: () => sink.dispose() });
+    let contents: ChunkSink | Repacker | null = options.rechunk === null ? null : sink;
+    if (values.recompress !== "never") {
+      const repacker = new Repacker(store, codec, this.#repacked, {
+        ...packing,
+        always: values.recompress === "always",
+      });
+      resources.push({ [Symbol.dispose]: () => repacker.dispose() });
+      contents = repacker;
+    }
+    const writer = this.#writer(archive, sink, params);
+    context.stopCleanly();
+    let meta: ArchiveMeta;
+    try {
+      await new Recreation(archive, writer, { metadata: sink, contents }, context.reporter, options).run();
+      meta = await writer.save();
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      session.afterCommit();
+      throw new AppError("Error", [
+        "Interrupted: the archive is as it was; what was made is kept as a checkpoint",
+      ]);
+    }
+    session.afterCommit();
+    if (target === undefined) {
+      const { archives } = session.manifest;
+      const temporary = archives.get(archive.name + TEMPORARY)!;
+      writer.id = await this.#replacement.replace(archives.get(archive.name)!, temporary, {
+        meta,
+        sink,
+        stats: new Stats(),
+        nowUs: context.nowUs(),
+      });
+      session.afterCommit();
+    }
+    context.reporter.finish();
+    if (!values.stats) return;
+    await printStats(
+      context,
+      session,
+      { quick_stats: false, json: false, name: target ?? archive.name },
+      writer,
+    );
+  }
+
+  #writer(archive: Archive, sink: ChunkSink, params: ChunkerParams): ArchiveWriter {
+    const { context, session, values } = this;
+    const { store, codec, manifest } = session;
+    const { target, timestampUs } = this.options;
+    return new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
+      name: target ?? archive.name + TEMPORARY,
+      comment: values.comment === undefined ? archive.meta.comment : session.fill(values.comment),
+      chunkerParams: params,
+      cmdline: [...context.argv],
+      hostname: context.env("BORG_HOSTNAME") ?? context.host.hostname,
+      username: context.env("BORG_USERNAME") ?? context.host.userName,
+      cwd: context.cwd,
+      adjust: (meta) =>
+        recreatedMeta(meta, archive.meta, { keepTimes: timestampUs === undefined, cmdline: context.argv }),
+      ...(timestampUs === undefined ? {} : { timestampUs }),
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#replacement[Symbol.dispose]();
+    this.#repacked.dispose();
+    this.#seen.dispose();
+  }
+}
+
+function sameParams(a: ChunkerParams, b: ChunkerParams): boolean {
+  const text = (params: ChunkerParams): string => JSON.stringify(Object.entries(params).sort());
+  return text(a) === text(b);
+}
+
+export const command: Command = { spec: RECREATE_SPEC, run };

@@ -1,0 +1,110 @@
+/** The options of `recreate`, and what they parse to. */
+import { type ChunkerParams, parseChunkerParams } from "../core/chunk/mod.ts";
+import type { Compression } from "../core/object/mod.ts";
+import { CREATE_SPEC } from "./create_options.ts";
+import { PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
+import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { parsePath } from "./values.ts";
+
+export interface RecreateValues extends PatternValues {
+  location: string;
+  paths: string[];
+  dry_run: boolean;
+  stats: boolean;
+  output_list: boolean;
+  output_filter: string | undefined;
+  exclude_caches: boolean;
+  exclude_if_present: string[];
+  keep_exclude_tags: boolean;
+  target: string | undefined;
+  comment: string | undefined;
+  timestamp: string | undefined;
+  checkpoint_interval: number;
+  compression: Compression;
+  recompress: "never" | "if-different" | "always";
+  chunker_params: ChunkerParams | undefined;
+}
+
+/** An option that `create` has, too. */
+const shared = (flag: string): OptionSpec =>
+  CREATE_SPEC.options.find((option) => option.flags.includes(flag))!;
+
+export const RECREATE_SPEC: CommandSpec = {
+  name: "recreate",
+  summary: "make archives anew: leave files out, cut or compress in another way",
+  description:
+    `Makes an archive, or with only a repository all of them, anew: without the files that patterns leave out, with files cut
+in another way (--chunker-params), or compressed in another way (--recompress with -C). The new archive takes the place of
+the old one when it is complete; with --target it gets a name of its own and the old one stays. What nothing refers to
+any more is deleted; run compact afterwards to get the space back.
+
+Chunks that are compressed anew are shared: other archives that have them keep saying what they took before.`,
+  options: [
+    { flags: ["--list"], name: "output_list", help: "print each file with its status letter" },
+    { ...shared("--filter"), once: true },
+    {
+      flags: ["-n", "--dry-run"],
+      name: "dry_run",
+      help: "show what would stay (-) and go (x), but change nothing",
+    },
+    { flags: ["-s", "--stats"], name: "stats", help: "print statistics at the end" },
+    ...PATTERN_OPTIONS,
+    shared("--exclude-caches"),
+    shared("--exclude-if-present"),
+    shared("--keep-exclude-tags"),
+    {
+      flags: ["--target"],
+      name: "target",
+      metavar: "TARGET",
+      group: "archive",
+      help: "name of the new archive; the old one stays (only with one archive)",
+    },
+    shared("--checkpoint-interval"),
+    {
+      flags: ["--comment"],
+      name: "comment",
+      metavar: "COMMENT",
+      group: "archive",
+      help: "a remark to keep with the archive instead of its old one",
+    },
+    shared("--timestamp"),
+    shared("--compression"),
+    {
+      flags: ["--recompress"],
+      name: "recompress",
+      metavar: "MODE",
+      optional: "if-different",
+      choices: ["never", "if-different", "always"],
+      default: "never",
+      group: "archive",
+      help:
+        "compress by --compression what is compressed by another algorithm (if-different, also meant without a MODE), " +
+        "or everything (always), or nothing (never, the default)",
+    },
+    {
+      flags: ["--chunker-params"],
+      name: "chunker_params",
+      metavar: "PARAMS",
+      once: true,
+      parse: parseChunkerParams,
+      group: "archive",
+      help: "cut files anew in this way, where they were cut in another (default: they stay as they are)",
+    },
+  ],
+  positionals: [
+    {
+      name: "location",
+      metavar: "REPOSITORY_OR_ARCHIVE",
+      count: "?",
+      default: "",
+      help: "what to make anew; without it, the repository in BORG_REPO",
+    },
+    {
+      name: "paths",
+      metavar: "PATH",
+      count: "*",
+      parse: parsePath,
+      help: "keep only these; patterns are understood",
+    },
+  ],
+};

@@ -1,0 +1,97 @@
+/**
+ * The way of chunks that are to be compressed in another way: all of them are sealed anew, on all cores, and what the
+ * repository has under the same id is replaced where the algorithm is another one, or always.
+ */
+import type { ChunksIndex } from "../local/mod.ts";
+import {
+  type ChunkReceiver,
+  type Compression,
+  type ObjectCodec,
+  SealPool,
+  type WorkerSpawner,
+} from "../object/mod.ts";
+import type { Awaitable, StoreDeleter } from "../store/mod.ts";
+import { type ChunkId, hexOfId } from "../bytes/mod.ts";
+
+export interface RepackOptions {
+  compression: Compression;
+  /** Replace what is packed by the same algorithm, too. */
+  always: boolean;
+  largestChunk?: number;
+  spawner?: WorkerSpawner | undefined;
+}
+
+export class Repacker {
+  readonly #pool: SealPool;
+  /** What the repository did not have, and whose receivers do not know yet. */
+  readonly #fresh = new Set<string>();
+
+  /** `done` learns of every chunk that passes, with its stored size: none is looked at twice. */
+  constructor(
+    private readonly store: StoreDeleter,
+    private readonly codec: ObjectCodec,
+    private readonly done: ChunksIndex,
+    private readonly options: RepackOptions,
+  ) {
+    this.#pool = new SealPool(codec, {
+      ...options,
+      storedSize: (id) => this.done.csize(id),
+      put: (id, size, stored) => this.#put(id, size, stored),
+    });
+  }
+
+  /** Sends a chunk on its way; `receiver` learns of its stored size. */
+  send(chunk: Uint8Array, receiver: ChunkReceiver): void | Promise<void> {
+    const ready = this.#pool.ready(chunk.length);
+    if (ready) return ready.then(() => this.#send(chunk, receiver));
+    return this.#send(chunk, receiver);
+  }
+
+  #send(chunk: Uint8Array, receiver: ChunkReceiver): void | Promise<void> {
+    this.#pool.space(chunk.length).set(chunk);
+    this.#pool.push(chunk.length, {
+      // The pool knows what it made, but perhaps what was there stays.
+      receive: (sealed) => {
+        const isNew = this.#fresh.delete(hexOfId(sealed.id));
+        receiver.receive({ ...sealed, csize: this.done.csize(sealed.id), isNew });
+      },
+    });
+    return this.#pool.pump();
+  }
+
+  drain(): void | Promise<void> {
+    return this.#pool.drain();
+  }
+
+  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
+    const has = this.store.has(id);
+    if (has === false) {
+      this.#fresh.add(hexOfId(id));
+      return this.#store(id, size, stored);
+    }
+    return has === true && this.options.always
+      ? this.#store(id, size, stored)
+      : this.#compare(id, size, stored);
+  }
+
+  async #compare(id: ChunkId, size: number, stored: Uint8Array): Promise<void> {
+    if (!await this.store.has(id)) this.#fresh.add(hexOfId(id));
+    else if (!this.options.always) {
+      const old = await this.store.get(id);
+      if (this.codec.kindOf(id, old) === this.codec.kindOf(id, stored)) {
+        this.done.add(id, size, old.length);
+        return;
+      }
+    }
+    await this.#store(id, size, stored);
+  }
+
+  #store(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
+    this.done.add(id, size, stored.length);
+    return this.store.put(id, stored);
+  }
+
+  dispose(): void {
+    this.#pool.dispose();
+  }
+}
