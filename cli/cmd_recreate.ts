@@ -193,6 +193,7 @@ class RecreateWork implements Disposable {
       contents = repacker;
     }
     const writer = this.#writer(archive, sink, params);
+    if (target === undefined) await this.#replacement.prepare();
     context.stopCleanly();
     let meta: ArchiveMeta;
     try {

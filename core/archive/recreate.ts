@@ -251,6 +251,11 @@ export class Replacement implements Disposable {
 
   constructor(private readonly context: ChunkListContext & { store: StoreDeleter }) {}
 
+  /** Reads what all archives refer to: an archive that cannot be read fails the work before anything is done. */
+  async prepare(): Promise<void> {
+    this.#all ??= await allChunks(this.context, new Set());
+  }
+
   /**
    * Gives the archive `temporary`, whose metadata is `meta`, the name of `old`, deletes what only that held, and commits.
    * Answers the id of the new archive. `nowUs`: microseconds since 1970.
