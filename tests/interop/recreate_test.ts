@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { borgTest, run } from "../fixtures/borg.ts";
 
+// The large file is one chunk by the default parameters: where more are cut depends on the key.
 const TREE = `
 mkdir -p s/cache s/keep s/tagged/sub
 for i in 1 2 3 4 5 6 7 8; do seq $i 20000 > s/keep/numbers$i; done
-head -c 2000000 /dev/urandom > s/big; echo "Signature: 8a477f597d28d172789f06886806bc55" > s/cache/CACHEDIR.TAG
+head -c 500000 /dev/urandom > s/big; echo "Signature: 8a477f597d28d172789f06886806bc55" > s/cache/CACHEDIR.TAG
 echo c > s/cache/c; echo t > s/tagged/.nobackup; echo u > s/tagged/u; ln s/keep/numbers1 s/keep/hard; ln s/keep/numbers1 s/zhard
 ln -s keep/hard s/link; mkfifo s/fifo; : > s/empty`;
 
