@@ -7,10 +7,10 @@ import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { diffJson, diffText, parseSortFields, sortDiffs } from "./diff_output.ts";
 import { LineBuffer } from "./line_buffer.ts";
-import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
+import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError, parsePath } from "./values.ts";
+import { commandError } from "./values.ts";
 
 interface DiffValues extends PatternValues {
   location: string;
@@ -68,13 +68,7 @@ Fields for --sort-by: path size size_diff size_added size_removed user group uid
   positionals: [
     { name: "location", metavar: "REPOSITORY::ARCHIVE1", help: "the older archive" },
     { name: "archive2", metavar: "ARCHIVE2", help: "the newer one, in the same repository" },
-    {
-      name: "paths",
-      metavar: "PATH",
-      count: "*",
-      parse: parsePath,
-      help: "only these; patterns are understood",
-    },
+    PATHS_POSITIONAL,
   ],
 };
 

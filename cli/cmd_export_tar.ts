@@ -4,12 +4,12 @@ import { printable } from "../core/bytes/mod.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { ObjectThreads } from "./object_workers.ts";
-import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
+import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { openTarOutput, tarFilter } from "./tar_stream.ts";
-import { parseInteger, parsePath } from "./values.ts";
+import { parseInteger } from "./values.ts";
 
 interface ExportValues extends PatternValues {
   location: string;
@@ -55,13 +55,7 @@ contents, in whole seconds.`,
   positionals: [
     { name: "location", metavar: "ARCHIVE", help: "what to export" },
     { name: "tarfile", metavar: "FILE", help: 'the tar file to write; "-" for standard output' },
-    {
-      name: "paths",
-      metavar: "PATH",
-      count: "*",
-      parse: parsePath,
-      help: "only these; patterns are understood",
-    },
+    PATHS_POSITIONAL,
   ],
 };
 

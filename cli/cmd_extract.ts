@@ -4,11 +4,11 @@ import { printable } from "../core/bytes/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { makeTarget } from "./extract_target.ts";
 import { ObjectThreads } from "./object_workers.ts";
-import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
+import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { parseInteger, parsePath } from "./values.ts";
+import { parseInteger } from "./values.ts";
 
 interface ExtractValues extends PatternValues {
   location: string;
@@ -67,13 +67,7 @@ and most flags takes root.`,
   ],
   positionals: [
     { name: "location", metavar: "ARCHIVE", help: "what to extract" },
-    {
-      name: "paths",
-      metavar: "PATH",
-      count: "*",
-      parse: parsePath,
-      help: "only these; patterns are understood",
-    },
+    PATHS_POSITIONAL,
   ],
 };
 

@@ -7,11 +7,11 @@ import type { CommandContext } from "./context.ts";
 import { DEFAULT_ITEM_FORMAT, ItemFormat } from "./item_format.ts";
 import { ItemLines } from "./item_line.ts";
 import { LineBuffer } from "./line_buffer.ts";
-import { buildMatcher, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
+import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { repositoryJson, sortedJson } from "./repo_stats.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError, parsePath } from "./values.ts";
+import { commandError } from "./values.ts";
 
 interface ListValues extends SelectionValues, PatternValues {
   location: string;
@@ -63,13 +63,7 @@ contents: md5 sha1 sha256 sha512 sha3_256 blake2b xxh64 and others. Everywhere: 
       default: "",
       help: "what to list; without it, the repository in BORG_REPO",
     },
-    {
-      name: "paths",
-      metavar: "PATH",
-      count: "*",
-      parse: parsePath,
-      help: "only these; patterns are understood",
-    },
+    PATHS_POSITIONAL,
   ],
 };
 

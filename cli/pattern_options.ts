@@ -3,8 +3,8 @@ import { PathMatcher, patternLines, RuleList } from "../core/fs/mod.ts";
 import { decodeText } from "../core/bytes/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { CommandContext } from "./context.ts";
-import type { OptionSpec } from "./spec.ts";
-import { commandError } from "./values.ts";
+import type { OptionSpec, PositionalSpec } from "./spec.ts";
+import { commandError, parsePath } from "./values.ts";
 
 /** One of the pattern options as parsed; the order among them is kept because they share one name. */
 interface PatternOption {
@@ -38,6 +38,15 @@ export const PATTERN_OPTIONS: readonly OptionSpec[] = [
   ),
   option("patterns-from", ["--patterns-from"], "FILE", "read such lines from a file"),
 ];
+
+/** What of an archive is meant: the last positional of commands that take a part of one. */
+export const PATHS_POSITIONAL: PositionalSpec = {
+  name: "paths",
+  metavar: "PATH",
+  count: "*",
+  parse: parsePath,
+  help: "only these; patterns are understood",
+};
 
 function readText(context: CommandContext, path: string): string {
   try {

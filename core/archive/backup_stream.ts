@@ -5,10 +5,10 @@
 import type { Chunker, ReadBlock, SparseFile } from "../chunk/mod.ts";
 import type { Awaitable } from "../store/mod.ts";
 import type { Reporter } from "../report.ts";
-import { printable } from "../bytes/mod.ts";
 import type { ArchiveWriter } from "./archive_writer.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { ChunkEntry, Item } from "./item.ts";
+import { StatsProgress } from "./progress.ts";
 import { FileContents, WaitingItems } from "./waiting_items.ts";
 
 export interface BackupOptions {
@@ -37,7 +37,7 @@ const MAX_WAITING = 1024;
 export class BackupStream {
   readonly #waiting: WaitingItems;
   #lastCheckpointMs: number;
-  #lastProgressMs = -Infinity;
+  readonly progress: StatsProgress;
 
   constructor(
     private readonly writer: ArchiveWriter,
@@ -47,6 +47,7 @@ export class BackupStream {
     private readonly options: StreamOptions,
   ) {
     this.#lastCheckpointMs = options.nowMs();
+    this.progress = new StatsProgress(reporter, writer.stats, options.nowMs);
     this.#waiting = new WaitingItems((item) => this.writer.addItem(item));
   }
 
@@ -59,7 +60,7 @@ export class BackupStream {
   /** Adds an item, once those before it are complete. */
   add(item: Item, status: string, contents: FileContents | null = null): Awaitable<string> {
     const wait = this.#waiting.add(item, contents);
-    if (this.reporter.progress) this.progress(item.path, false);
+    if (this.reporter.progress) this.progress.show(item.path, false);
     if (wait) return wait.then(() => this.#limit(status));
     return this.#waiting.count < MAX_WAITING ? status : this.#limit(status);
   }
@@ -85,7 +86,7 @@ export class BackupStream {
         contents.size += chunk.length;
         let wait = this.sink.send(chunk, contents);
         if (wait) await wait;
-        if (this.reporter.progress) this.progress(path, false);
+        if (this.reporter.progress) this.progress.show(path, false);
         wait = this.options.breathe();
         if (wait) await wait;
         if (this.checkpointDue()) {
@@ -152,22 +153,5 @@ export class BackupStream {
     await this.writer.checkpoint();
     this.#lastCheckpointMs = this.options.nowMs();
     if (this.options.interrupted()) throw new Interrupted("the backup was interrupted");
-  }
-
-  progress(path: string, finished: boolean): void {
-    if (!this.reporter.progress) return;
-    const now = this.options.nowMs();
-    if (!finished && now - this.#lastProgressMs < 200) return;
-    this.#lastProgressMs = now;
-    const { originalSize, compressedSize, deduplicatedSize, files } = this.writer.stats;
-    this.reporter.emit({
-      type: "archive_progress",
-      original_size: originalSize,
-      compressed_size: compressedSize,
-      deduplicated_size: deduplicatedSize,
-      nfiles: files,
-      path: printable(path),
-      finished,
-    });
   }
 }

@@ -101,7 +101,7 @@ export class Backup {
       if (this.#stream.checkpointDue()) await this.#stream.checkpoint();
     }
     await this.#stream.settle();
-    this.#stream.progress("", true);
+    this.#stream.progress.show("", true);
   }
 
   #addEntry(entry: WalkEntry): void | Promise<void> {

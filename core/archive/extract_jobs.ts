@@ -10,6 +10,7 @@ import type { Reporter } from "../report.ts";
 import type { Archive } from "./archive.ts";
 import type { ContentSink, ExtractOptions, Target } from "./extract.ts";
 import type { ChunkEntry, Item } from "./item.ts";
+import { ReadProgress } from "./progress.ts";
 
 /** The first of the names of a file, as it is archived. */
 export interface FirstName {
@@ -48,14 +49,16 @@ export class ExtractJobs implements PlainReceiver {
   #received = 0;
   #written = 0;
   #doneBytes = 0;
-  #lastShown = -1;
+  readonly #progress: ReadProgress;
 
   constructor(
     private readonly archive: Archive,
     private readonly target: Target | null,
     private readonly reporter: Reporter,
     private readonly options: ExtractOptions,
-  ) {}
+  ) {
+    this.#progress = new ReadProgress(reporter, "Extracting", options.totalBytes ?? 0);
+  }
 
   /** Puts `jobs` behind those that are there, and does what can be done without their chunks. */
   add(jobs: readonly Job[]): void | Promise<void> {
@@ -114,7 +117,7 @@ export class ExtractJobs implements PlainReceiver {
 
   /** Ends the progress display. */
   finish(): void {
-    this.#progress("", true);
+    this.#progress.show(this.#doneBytes, "", true);
   }
 
   #goOn(job: Job): void | Promise<void> {
@@ -129,7 +132,7 @@ export class ExtractJobs implements PlainReceiver {
   #count(item: Item, length: number): void {
     this.#written += length;
     this.#doneBytes += length;
-    if (this.reporter.progress) this.#progress(item.path, false);
+    if (this.reporter.progress) this.#progress.show(this.#doneBytes, item.path, false);
   }
 
   /** Works on jobs until one waits for chunks. */
@@ -238,24 +241,6 @@ export class ExtractJobs implements PlainReceiver {
     const warning = this.target?.warningOf(error);
     if (!warning) throw error;
     this.reporter.warn(warning.code, printable(job.original), warning.message);
-  }
-
-  #progress(path: string, finished: boolean): void {
-    if (!this.reporter.progress) return;
-    const total = this.options.totalBytes ?? 0;
-    const percent = total > 0 ? Math.floor(1000 * this.#doneBytes / total) : 0;
-    if (!finished && percent === this.#lastShown) return;
-    this.#lastShown = percent;
-    this.reporter.emit({
-      type: "progress_percent",
-      operation: 1,
-      msgid: "extract",
-      finished,
-      current: this.#doneBytes,
-      total,
-      message: finished ? "" : `${(percent / 10).toFixed(1).padStart(5)}% Extracting: ${printable(path)}`,
-      info: [printable(path)],
-    });
   }
 }
 

@@ -19,6 +19,7 @@ import { Interrupted } from "./backup_stream.ts";
 import { fetchContents } from "./extract.ts";
 import type { ChunkEntry, Item } from "./item.ts";
 import type { ArchiveInfo } from "./manifest.ts";
+import { StatsProgress } from "./progress.ts";
 import type { Repacker } from "./repack.ts";
 import { FileContents, WaitingItems } from "./waiting_items.ts";
 
@@ -95,7 +96,7 @@ export class Recreation {
   /** What the chunker gave out and is not sent yet. */
   #cut: Uint8Array[] = [];
   #lastCheckpointMs: number;
-  #lastProgressMs = -Infinity;
+  readonly #progress: StatsProgress;
 
   /** `contents`: null where files keep their chunks. */
   constructor(
@@ -106,6 +107,7 @@ export class Recreation {
     private readonly options: RecreateOptions,
   ) {
     this.#filter = new ItemFilter(options);
+    this.#progress = new StatsProgress(reporter, writer.stats, options.nowMs);
     this.#waiting = new WaitingItems((item) => this.writer.addItem(item));
     this.#lastCheckpointMs = options.nowMs();
     this.#chunker = options.rechunk === null
@@ -128,7 +130,7 @@ export class Recreation {
     } finally {
       this.#chunker?.dispose();
     }
-    this.#progress("", true);
+    this.#progress.show("", true);
   }
 
   async #add(item: Item): Promise<void> {
@@ -149,7 +151,7 @@ export class Recreation {
     const wait = this.#waiting.add(item, contents);
     if (wait) await wait;
     if (this.#waiting.count >= MAX_WAITING) await this.#settle();
-    this.#progress(item.path, false);
+    this.#progress.show(item.path, false);
   }
 
   /** Sends the contents of a file on their way, chunk by chunk. */
@@ -174,7 +176,7 @@ export class Recreation {
         this.#chunker.push(data);
         await sendCut();
       }
-      this.#progress(item.path, false);
+      this.#progress.show(item.path, false);
       await this.options.breathe();
       if (this.options.interrupted()) await this.#stopWithin(item, contents);
     }
@@ -212,23 +214,6 @@ export class Recreation {
   #status(status: string, path: string): void {
     if (!this.reporter.fileStatus) return;
     this.reporter.emit({ type: "file_status", status, path: printable(path) });
-  }
-
-  #progress(path: string, finished: boolean): void {
-    if (!this.reporter.progress) return;
-    const now = this.options.nowMs();
-    if (!finished && now - this.#lastProgressMs < 200) return;
-    this.#lastProgressMs = now;
-    const { originalSize, compressedSize, deduplicatedSize, files } = this.writer.stats;
-    this.reporter.emit({
-      type: "archive_progress",
-      original_size: originalSize,
-      compressed_size: compressedSize,
-      deduplicated_size: deduplicatedSize,
-      nfiles: files,
-      path: printable(path),
-      finished,
-    });
   }
 }
 

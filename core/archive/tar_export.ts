@@ -8,6 +8,7 @@ import { printable } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import type { Archive } from "./archive.ts";
+import { ReadProgress } from "./progress.ts";
 import { type ChunkEntry, type Item, itemSize } from "./item.ts";
 import { devicePair, encodeTarHeader, paddedSize, TAR_BLOCK, type TarHeader, TarType } from "./tar_header.ts";
 
@@ -64,13 +65,15 @@ export class TarExport implements PlainReceiver {
   #written = 0;
   #streamBytes = 0;
   #doneBytes = 0;
-  #lastShown = -1;
+  readonly #progress: ReadProgress;
 
   constructor(
     private readonly archive: Archive,
     private readonly reporter: Reporter,
     private readonly options: TarExportOptions,
-  ) {}
+  ) {
+    this.#progress = new ReadProgress(reporter, "Processing", options.totalBytes ?? 0);
+  }
 
   async run(): Promise<void> {
     const pool = new OpenPool(this.archive.codec, { spawner: this.options.spawner });
@@ -91,7 +94,7 @@ export class TarExport implements PlainReceiver {
     }
     this.#write(new Uint8Array(2 * TAR_BLOCK));
     this.#write(new Uint8Array((RECORD - this.#streamBytes % RECORD) % RECORD));
-    this.#progress("", true);
+    this.#progress.show(this.#doneBytes, "", true);
   }
 
   /** null: not exported. */
@@ -173,7 +176,7 @@ export class TarExport implements PlainReceiver {
     this.#written += bytes.length;
     this.#write(bytes);
     this.#doneBytes += bytes.length;
-    if (this.reporter.progress) this.#progress(entry.path, false);
+    if (this.reporter.progress) this.#progress.show(this.#doneBytes, entry.path, false);
     this.#advance();
   }
 
@@ -205,24 +208,6 @@ export class TarExport implements PlainReceiver {
   #write(bytes: Uint8Array): void {
     if (bytes.length > 0) this.options.write(bytes);
     this.#streamBytes += bytes.length;
-  }
-
-  #progress(path: string, finished: boolean): void {
-    if (!this.reporter.progress) return;
-    const total = this.options.totalBytes ?? 0;
-    const percent = total > 0 ? Math.floor(1000 * this.#doneBytes / total) : 0;
-    if (!finished && percent === this.#lastShown) return;
-    this.#lastShown = percent;
-    this.reporter.emit({
-      type: "progress_percent",
-      operation: 1,
-      msgid: "extract",
-      finished,
-      current: this.#doneBytes,
-      total,
-      message: finished ? "" : `${(percent / 10).toFixed(1).padStart(5)}% Processing: ${printable(path)}`,
-      info: [printable(path)],
-    });
   }
 }
 
