@@ -104,6 +104,21 @@ borgTest(
   },
 );
 
+Deno.test("a small file that changes while it is read is told of as C too", () => {
+  using place = workplace();
+  if (!hasStrace()) return console.log("skipped: strace is not installed");
+  place.alcove(["init", "-e", "none", "repo"]);
+  fs.mkdirSync(join(place.path, "src"));
+  const path = join(place.path, "src/small");
+  fs.writeFileSync(path, "small");
+  // It is changed while the read that gives its contents takes long.
+  const command = ["sh", "-c", `(sleep 4; printf x >> src/small) & exec "$@"`, "sh"];
+  const create = [...command, ...ALCOVE, "create", "--list", "repo::a", "src"];
+  const ran = withFaults(place, create, { path, inject: "read,pread64:delay_exit=7000000:when=1" });
+  assert.equal(ran.code, 1, ran.stderr);
+  assert.match(ran.stderr, /^A src\/small\nsrc\/small: .*changed.*\nC src\/small\nd src\n$/);
+});
+
 Deno.test("by --files-changed mtime a file that got but another mode did not change", async () => {
   using place = workplace();
   place.alcove(["init", "-e", "none", "repo"]);

@@ -59,3 +59,18 @@ Deno.test("--progress writes whole lines where there is no terminal, and nothing
   assert.match(stderr, /^\S+ \S+ O \S+ \S+ C \S+ \S+ D \d+ N \S*\n/);
   assert.doesNotMatch(stderr, /\r/);
 });
+
+Deno.test("extract --progress --log-json counts up to the archive's bytes and says that it is finished", () => {
+  using place = workplace();
+  makeTree(join(place.path, "tree"));
+  place.alcove(["init", "-e", "none", "repo"]);
+  place.alcove(["create", "repo::a", "tree"]);
+  const { stderr } = place.alcove(["extract", "--dry-run", "--progress", "--log-json", "repo::a"]);
+  const events = stderr.trim().split("\n").map((line) => JSON.parse(line))
+    .filter(({ type }) => type === "progress_percent");
+  const last = events.pop();
+  assert.deepEqual([last.finished, last.message, last.msgid], [true, "", "extract"]);
+  assert.ok(events.length > 0 && last.total > 0);
+  assert.ok(events.every(({ finished, total }) => !finished && total === last.total));
+  assert.equal(Math.max(...events.map(({ current }) => current)), last.total);
+});
