@@ -111,8 +111,13 @@ Deno.test("a small file that changes while it is read is told of as C too", () =
   fs.mkdirSync(join(place.path, "src"));
   const path = join(place.path, "src/small");
   fs.writeFileSync(path, "small");
-  // It is changed while the read that gives its contents takes long.
-  const command = ["sh", "-c", `(sleep 4; printf x >> src/small) & exec "$@"`, "sh"];
+  // It is changed, but not in size, while the read that gives its contents takes long.
+  const command = [
+    "sh",
+    "-c",
+    `(sleep 4; printf x | dd of=src/small conv=notrunc status=none) & exec "$@"`,
+    "sh",
+  ];
   const create = [...command, ...ALCOVE, "create", "--list", "repo::a", "src"];
   const ran = withFaults(place, create, { path, inject: "read,pread64:delay_exit=7000000:when=1" });
   assert.equal(ran.code, 1, ran.stderr);
