@@ -1,0 +1,9 @@
+/** What carries the protocol's bytes: a program's standard streams, or in tests two ends in memory. */
+export interface Transport {
+  /** What has arrived next, null at the end. The bytes are the caller's. Only one read at a time. */
+  read(): Promise<Uint8Array | null>;
+  /** Resolves when the system has taken all of `bytes`, which must not change until then. Calls keep their order. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** No more will be written; what the peer still says may be read. Safe to call twice. */
+  close(): Promise<void>;
+}
