@@ -12,7 +12,7 @@
 import {
   MsgpackError,
   MsgpackReader,
-  MsgpackWriter,
+  type MsgpackWriter,
   type Packable,
   type Unpacked,
   type UnpackedMap,

@@ -83,8 +83,8 @@ export interface StoreWriter extends StoreReader {
 
 /** What a compaction did. */
 export interface CompactResult {
-  /** Bytes freed in the file system. */
-  freedBytes: number;
+  /** Bytes freed in the file system; null where the store does not tell, because it has told the user itself. */
+  freedBytes: number | null;
 }
 
 /** What a check found; problems were reported as they were met. */

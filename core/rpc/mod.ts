@@ -1,0 +1,7 @@
+/** The remote protocol's door: a repository at the other end of a pipe, and the server of one. */
+export { type IdSet, type IdSets, RemoteStore } from "./client_store.ts";
+export { type ConnectionOptions, RpcConnection } from "./connection.ts";
+export { negotiate, openRemote, type OpenRemoteOptions, ServerVersion } from "./negotiate.ts";
+export { limitRate, type RateLimitClock } from "./rate_limit.ts";
+export { RemoteLog } from "./remote_log.ts";
+export type { Transport } from "./transport.ts";
