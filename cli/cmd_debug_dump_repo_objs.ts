@@ -3,6 +3,7 @@ import { DEBUG_REPOSITORY, DEBUG_WARNING, dumpFile } from "./debug_arguments.ts"
 import { type ChunkId, equalBytes, hexOfId, MANIFEST_ID } from "../core/bytes/mod.ts";
 import type { ObjectCodec } from "../core/object/mod.ts";
 import { makeBreath } from "./breath.ts";
+import { everyObject } from "./every_object.ts";
 import { openStore } from "./session.ts";
 import { parsePositive } from "./values.ts";
 import type { CommandContext } from "./context.ts";
@@ -67,7 +68,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
       await breathe();
     }
   } else {
-    for await (const { id, data } of session.store.scan()) {
+    for await (const { id, data } of everyObject(session.store)) {
       dump(`_${hexOfId(id)}`, await plain(codec, id, data));
     }
   }
