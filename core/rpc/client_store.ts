@@ -230,11 +230,19 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async commit(): Promise<void> {
+    // borg's servers cannot commit what has not begun.
+    if (!this.#changed) return;
     await this.#commit({ compact: false, threshold: 0.1, cleanup_commits: false });
   }
 
   async #commit(options: { compact: boolean; threshold: number; cleanup_commits: boolean }): Promise<void> {
-    await this.#connection.settle();
+    try {
+      await this.#connection.settle();
+    } catch (error) {
+      // The caller may go on with a new transaction; what the server has of this one must not come with it.
+      await this.rollback().catch(() => {});
+      throw error;
+    }
     const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
     await this.#connection.call("commit", args);
     this.#changed = false;
@@ -281,8 +289,12 @@ export class RemoteStore implements StoreDeleter {
 
   /** The server says itself how much it freed. */
   async compact(options: { thresholdPercent: number; cleanupCommits?: boolean }): Promise<CompactResult> {
-    // borg's servers compact only what a transaction touches, and there is none without a change.
-    await this.put(MANIFEST_ID, await this.get(MANIFEST_ID));
+    // borg's servers compact at the end of a transaction, and there is none without a change.
+    try {
+      await this.put(MANIFEST_ID, await this.get(MANIFEST_ID));
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === "Repository.ObjectNotFound")) throw error;
+    }
     await this.#commit({
       compact: true,
       threshold: options.thresholdPercent / 100,
