@@ -289,12 +289,8 @@ export class RemoteStore implements StoreDeleter {
 
   /** The server says itself how much it freed. */
   async compact(options: { thresholdPercent: number; cleanupCommits?: boolean }): Promise<CompactResult> {
-    // borg's servers compact at the end of a transaction, and there is none without a change.
-    try {
-      await this.put(MANIFEST_ID, await this.get(MANIFEST_ID));
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === "Repository.ObjectNotFound")) throw error;
-    }
+    // borg's servers compact at the end of a transaction, and a change that fails begins one.
+    await this.#connection.post("delete", [["id", NO_OBJECT]], "Repository.ObjectNotFound");
     await this.#commit({
       compact: true,
       threshold: options.thresholdPercent / 100,
@@ -346,6 +342,9 @@ export class RemoteStore implements StoreDeleter {
     }
   }
 }
+
+/** No hash is ever that. */
+const NO_OBJECT = asChunkId(new Uint8Array(ID_LENGTH).fill(0xff));
 
 type Answer = { data: Uint8Array } | { error: unknown };
 
