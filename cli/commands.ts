@@ -78,6 +78,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "remove the locks of a repository",
     load: () => import("./cmd_break_lock.ts"),
   },
+  {
+    name: "serve",
+    summary: "serve repositories to a client at the other end of a pipe",
+    load: () => import("./cmd_serve.ts"),
+  },
   { name: "help", summary: "explain a command or a topic", load: () => import("./cmd_help.ts") },
   {
     name: "version",

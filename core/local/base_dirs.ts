@@ -68,7 +68,8 @@ export function oldKeyDirs(options: BaseDirsOptions): OldKeyDirs {
   };
 }
 
-function homeFolder({ env, uid, homeOf, currentDirectory }: BaseDirsOptions): string {
+/** The folder that `~` of borg's locations means. */
+export function homeFolder({ env, uid, homeOf, currentDirectory }: BaseDirsOptions): string {
   if (env["BORG_BASE_DIR"]) return env["BORG_BASE_DIR"];
   const home = env["HOME"];
   if (home) {

@@ -11,6 +11,7 @@ export {
   baseDirs,
   type BaseDirsOptions,
   type Environment,
+  homeFolder,
   type OldKeyDirs,
   oldKeyDirs,
 } from "./base_dirs.ts";

@@ -46,7 +46,7 @@ export function readStdin(into: Uint8Array): number {
   }
 }
 
-function codeOf(error: unknown): string | null {
+export function codeOf(error: unknown): string | null {
   const { code, name } = error as { code?: unknown; name?: unknown };
   if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return code;
   // Deno's own classes, where its node layer lets them through.

@@ -236,8 +236,18 @@ export function writeAnswer(
   result: Packable,
 ): Uint8Array {
   writer.reset();
+  appendAnswer(writer, dialect, id, result);
+  return writer.view();
+}
+
+/** An answer behind what `writer` holds already. */
+export function appendAnswer(
+  writer: MsgpackWriter,
+  dialect: Dialect,
+  id: number | bigint,
+  result: Packable,
+): void {
   writer.write(
     dialect === "named" ? new Map<string, Packable>([["i", id], ["r", result]]) : [1, id, null, result],
   );
-  return writer.view();
 }

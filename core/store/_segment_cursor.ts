@@ -5,6 +5,8 @@
 import type { StoreFiles } from "./env.ts";
 
 const START_BYTES = 1 << 20;
+/** Where only headers are wanted: what lies between them is better not read. */
+const HEADERS_START_BYTES = 64 << 10;
 /** Enough for any header. */
 const MIN_BYTES = 64;
 
@@ -17,11 +19,12 @@ export class SegmentCursor {
   #start = 0;
   #end = 0;
 
-  constructor(private readonly files: StoreFiles, path: string) {
+  constructor(private readonly files: StoreFiles, path: string, options: { headersOnly?: boolean } = {}) {
     this.#fd = files.open(path);
     this.fileSize = files.fstat(this.#fd).size;
+    const start = options.headersOnly ? HEADERS_START_BYTES : START_BYTES;
     // Most segments are small (each manifest and each commit has its own).
-    this.#buffer = new Uint8Array(Math.max(MIN_BYTES, Math.min(START_BYTES, this.fileSize)));
+    this.#buffer = new Uint8Array(Math.max(MIN_BYTES, Math.min(start, this.fileSize)));
   }
 
   /** Makes `length` bytes readable where the file has them; returns how many are readable, maybe more than asked. */

@@ -74,6 +74,10 @@ export class MemStore implements StoreDeleter {
     return out;
   }
 
+  listInLogOrder(limit: number, marker?: ChunkId): Uint8Array {
+    return this.list(limit, marker);
+  }
+
   put(id: ChunkId, data: Uint8Array): void {
     asChunkId(id);
     if (data.length > MAX_DATA_SIZE) {

@@ -107,17 +107,17 @@ export class SegmentReader {
 
   /**
    * Walks all entries of a segment. With `verify` every checksum is checked and PUTs carry their data, without only
-   * headers are read. Throws IntegrityError at the first damaged place.
+   * headers are read. Throws IntegrityError at the first damaged place. With `from` it begins at the entry at that offset.
    */
-  *entries(segment: number, options: { verify: boolean }): Generator<SegmentEntry> {
-    const cursor = this.#cursor(segment);
+  *entries(segment: number, options: { verify: boolean; from?: number }): Generator<SegmentEntry> {
+    const cursor = this.#cursor(segment, !options.verify);
     try {
       if (
         cursor.ensure(MAGIC_BYTES) < MAGIC_BYTES || !startsWith(cursor.window(MAGIC_BYTES), SEGMENT_MAGIC)
       ) {
         throw segmentDamaged(segment, 0, "the file does not begin as a segment does");
       }
-      cursor.skip(MAGIC_BYTES);
+      cursor.skip(Math.max(MAGIC_BYTES, options.from ?? 0));
       const entry: SegmentEntry = { tag: 0, id: NOTHING, offset: 0, size: 0, data: NOTHING };
       while (cursor.offset < cursor.fileSize) {
         this.#readEntry(cursor, segment, entry, options.verify);
@@ -248,8 +248,9 @@ export class SegmentReader {
     return fd;
   }
 
-  #cursor(segment: number): SegmentCursor {
-    return this.#openSegment(segment, () => new SegmentCursor(this.#files, this.dir.path(segment)));
+  #cursor(segment: number, headersOnly: boolean): SegmentCursor {
+    const path = this.dir.path(segment);
+    return this.#openSegment(segment, () => new SegmentCursor(this.#files, path, { headersOnly }));
   }
 
   #openSegment<T>(segment: number, open: () => T): T {

@@ -152,6 +152,48 @@ export class SegmentStore implements StoreDeleter {
     }
   }
 
+  /**
+   * Up to `limit` ids, packed, of objects in the order of the log, after that of `marker`. Only headers are read; what lies
+   * behind a damaged one in its segment is left out. Throws Repository.ObjectNotFound where `marker` is unknown.
+   */
+  async listInLogOrder(limit: number, marker?: ChunkId): Promise<Uint8Array> {
+    await this.#ready();
+    const { dir, reader, writer } = this.#log;
+    const { index } = this.#state!;
+    const slot = marker === undefined ? -1 : index.find(asChunkId(marker));
+    if (marker !== undefined && slot < 0) throw this.#notFound(marker);
+    const start = slot < 0 ? { segment: -1, offset: 0 } : {
+      segment: index.segment(slot),
+      offset: index.offset(slot),
+    };
+    const out = new Uint8Array(Math.min(limit, index.size) * ID_LENGTH);
+    let length = 0;
+    let breath = this.#env.nowMs();
+    for (const segment of dir.ascending()) {
+      if (length === out.length) break;
+      if (segment < start.segment) continue;
+      const from = segment === start.segment ? start.offset : 0;
+      writer.flushFor(segment, Number.MAX_SAFE_INTEGER);
+      try {
+        for (const { tag, id, offset } of reader.entries(segment, { verify: false, from })) {
+          if (length === out.length) break;
+          if (tag !== TAG_PUT || !index.isAt(id, segment, offset)) continue;
+          if (segment === start.segment && offset === start.offset) continue;
+          out.set(id, length);
+          length += ID_LENGTH;
+        }
+      } catch (error) {
+        const damaged = error instanceof IntegrityError || (error instanceof OsError && error.code === "EIO");
+        if (!damaged) throw error;
+      }
+      if (this.#env.nowMs() - breath > BREATH_MS) {
+        await this.#env.sleep(0);
+        breath = this.#env.nowMs();
+      }
+    }
+    return length === out.length ? out : out.slice(0, length);
+  }
+
   storedSize(id: ChunkId): Awaitable<number> {
     const wait = this.#ready();
     if (wait) return wait.then(() => this.storedSize(id));
