@@ -57,6 +57,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     cleanupCommits: values.cleanup_commits,
   });
   context.reporter.finish();
+  if (freedBytes === null) return;
   const freed = formatSize(freedBytes, context.common.iec);
   log(context.reporter, "INFO", `compaction freed about ${freed} repository space.`);
 }

@@ -4,6 +4,7 @@ import { AppError } from "../core/errors.ts";
 import { MAX_SEGMENT_SIZE, parseSize } from "../core/store/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { openStore } from "./session.ts";
+import { localStore } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { commandError } from "./values.ts";
 
@@ -93,8 +94,12 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   }
   if (!values.list && !values.name) throw commandError("name the setting, or give --list to see all");
   const changes = values.delete || (!values.list && Boolean(values.value));
-  await using session = await openStore(context, values.location, { archive: false, exclusive: changes });
-  const { store } = session;
+  await using session = await openStore(context, values.location, {
+    archive: false,
+    local: true,
+    exclusive: changes,
+  });
+  const store = localStore(session);
   if (values.list) {
     context.print(listing((name) => store.configValue(name)));
     return;

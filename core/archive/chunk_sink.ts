@@ -132,10 +132,19 @@ export class ChunkSink {
     return typeof stored === "number" ? learn(stored) : stored.then(learn);
   }
 
-  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
+  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<boolean> {
+    if (this.store.knowsSizes === false) return this.#putUnlessThere(id, size, stored);
     const wait = this.store.put(id, stored);
     this.seen.add(id, size, stored.length);
-    return wait;
+    return wait ? wait.then(() => true) : true;
+  }
+
+  /** Of what is there already, the sealed chunk tells the size: exactly, where it was compressed in the same way. */
+  async #putUnlessThere(id: ChunkId, size: number, stored: Uint8Array): Promise<boolean> {
+    const isNew = !await this.store.has(id);
+    if (isNew) await this.store.put(id, stored);
+    this.seen.add(id, size, stored.length);
+    return isNew;
   }
 
   /** Deletes a chunk that this run stored and that nothing refers to any more. */
