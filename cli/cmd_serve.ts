@@ -1,6 +1,7 @@
 /** `serve`: the server's end of a connection; a client starts it by SSH and talks to its standard streams. */
 import { encodeText } from "../core/bytes/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
 import { homeFolder } from "../core/local/mod.ts";
 import {
   isLocalProcessAlive,
@@ -21,6 +22,7 @@ import {
 import { breakLock, createRepository, openRepository, type StoreEnv } from "../core/store/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { clientWishes } from "./forced_command.ts";
+import { formatSize } from "./format_size.ts";
 import { ServeReporter } from "./report_serve.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { systemInformation } from "./system_information.ts";
@@ -140,6 +142,10 @@ function serverHost(
       return store;
     },
     breakLock: (path) => breakLock(env, path),
+    compacted(freedBytes) {
+      const freed = formatSize(freedBytes, context.common.iec);
+      log(messages.reporter, "INFO", `compaction freed about ${freed} repository space.`);
+    },
     systemInformation: () => systemInformation((name) => context.env(name), context.argv),
   };
 }

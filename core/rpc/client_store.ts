@@ -5,11 +5,12 @@
  * fetched at the first question and kept for the next session if the repository is the same then.
  */
 import { createHash } from "node:crypto";
-import { asChunkId, type ChunkId, equalBytes, ID_LENGTH, MANIFEST_ID } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId, equalBytes, ID_LENGTH, MANIFEST_ID, type Unpacked } from "../bytes/mod.ts";
 import { AppError, IntegrityError, RemoteError } from "../errors.ts";
 import type { Awaitable, CompactResult, StoreCheckResult, StoreDeleter, StoredObject } from "../store/mod.ts";
 import type { RpcArguments, RpcConnection } from "./connection.ts";
 import type { ServerVersion } from "./negotiate.ts";
+import { type Answer, ReadAhead } from "./read_ahead.ts";
 
 /** A set of ids. */
 export interface IdSet extends Disposable {
@@ -34,6 +35,9 @@ export interface RemoteStoreParts {
   /** For messages. */
   location: string;
   idSets: IdSets;
+  /** Answers that were asked for on suspicion: the manifest, and the key blob. */
+  manifest?: Promise<Unpacked>;
+  key?: Promise<Unpacked>;
   closed(): void;
 }
 
@@ -41,10 +45,6 @@ export interface RemoteStoreParts {
 const MAX_DATA_SIZE = 20_971_479;
 /** Ids in one answer, as borg asks for them. */
 const PAGE_IDS = 100_000;
-/** Objects, and bytes by what they are on average, that may be asked for ahead. */
-const MAX_AHEAD = 100;
-const AHEAD_BYTES = 16 << 20;
-const FIRST_GUESS_BYTES = 128 << 10;
 
 export class RemoteStore implements StoreDeleter {
   readonly id: Uint8Array;
@@ -54,7 +54,11 @@ export class RemoteStore implements StoreDeleter {
   readonly knowsSizes = false;
   readonly scan?: () => AsyncGenerator<StoredObject>;
   readonly #connection: RpcConnection;
+  readonly #ahead = new ReadAhead((id) => this.#fetch(id));
   #closing: Promise<void> | null = null;
+  /** The manifest, and the key blob, where they were asked for already. */
+  #early: Promise<Unpacked> | null;
+  #key: Promise<Unpacked> | null;
   #ids: IdSet | null = null;
   #loading: Promise<void> | null = null;
   /** Digest of the manifest as it is stored, null where it was not seen. */
@@ -67,6 +71,8 @@ export class RemoteStore implements StoreDeleter {
     this.id = parts.id;
     this.location = parts.location;
     this.#connection = parts.connection;
+    this.#early = parts.manifest ?? null;
+    this.#key = parts.key ?? null;
     if (parts.version.atLeast(1, 1, 0)) this.scan = () => this.#scan();
   }
 
@@ -76,36 +82,43 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async get(id: ChunkId): Promise<Uint8Array> {
-    const data = await this.#connection.call("get", [["id", asChunkId(id)]]);
+    const answer = await this.#ahead.take(asChunkId(id));
+    if ("error" in answer) throw answer.error;
+    return answer.data;
+  }
+
+  async #fetch(id: ChunkId): Promise<Uint8Array> {
+    const isManifest = equalBytes(id, MANIFEST_ID);
+    const early = isManifest ? this.#early : null;
+    if (early) this.#early = null;
+    const data = await (early ?? this.#connection.call("get", [["id", id]]));
     if (!(data instanceof Uint8Array)) throw unexpected("get");
-    if (equalBytes(id, MANIFEST_ID)) this.#manifest = digestOf(data);
+    if (isManifest) this.#manifest = digestOf(data);
     return data;
   }
 
   async *getMany(ids: Iterable<ChunkId>): AsyncGenerator<Uint8Array> {
-    for await (const answer of this.#ahead(ids)) {
+    for await (const answer of this.#answers(ids)) {
       if ("error" in answer) throw answer.error;
       yield answer.data;
     }
   }
 
-  /** Asks for objects ahead; the answers in the order of the ids. */
-  async *#ahead(ids: Iterable<ChunkId>): AsyncGenerator<Answer> {
+  preload(ids: Iterable<ChunkId>): void {
+    this.#ahead.announce(ids);
+  }
+
+  async *#answers(ids: Iterable<ChunkId>): AsyncGenerator<Answer> {
     const source = ids[Symbol.iterator]();
     const asked: Promise<Answer>[] = [];
-    let average = FIRST_GUESS_BYTES;
     for (let more = true; more || asked.length > 0;) {
-      while (more && asked.length < Math.min(MAX_AHEAD, Math.max(2, AHEAD_BYTES / average))) {
+      while (more && asked.length < this.#ahead.window) {
         const { value, done } = source.next();
         if (done) more = false;
-        else {asked.push(
-            this.get(asChunkId(value.slice())).then((data) => ({ data }), (error) => ({ error })),
-          );}
+        else asked.push(this.#ahead.take(asChunkId(value.slice())));
       }
       const answer = await asked.shift();
-      if (!answer) return;
-      if ("data" in answer) average += (answer.data.length - average) / 8;
-      yield answer;
+      if (answer) yield answer;
     }
   }
 
@@ -115,7 +128,7 @@ export class RemoteStore implements StoreDeleter {
       (page = await this.#page("scan", PAGE_IDS, marker)).length > 0;
     ) {
       let next = 0;
-      for await (const answer of this.#ahead(page)) {
+      for await (const answer of this.#answers(page)) {
         const id = page[next++]!;
         if ("data" in answer) yield { id, data: answer.data };
         // A damaged object is left out; whoever misses it asks for it.
@@ -224,17 +237,27 @@ export class RemoteStore implements StoreDeleter {
   }
 
   #change(id: ChunkId, there: boolean): void {
+    if (!this.#changed) this.#ahead.forget();
+    this.#early = null;
     this.#changed = this.#newIds = true;
     if (there) this.#ids?.add(id);
     else this.#ids?.remove(id);
   }
 
   async commit(): Promise<void> {
+    // borg's servers cannot commit what has not begun.
+    if (!this.#changed) return;
     await this.#commit({ compact: false, threshold: 0.1, cleanup_commits: false });
   }
 
   async #commit(options: { compact: boolean; threshold: number; cleanup_commits: boolean }): Promise<void> {
-    await this.#connection.settle();
+    try {
+      await this.#connection.settle();
+    } catch (error) {
+      // The caller may go on with a new transaction; what the server has of this one must not come with it.
+      await this.rollback().catch(() => {});
+      throw error;
+    }
     const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
     await this.#connection.call("commit", args);
     this.#changed = false;
@@ -255,12 +278,14 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async loadKey(): Promise<Uint8Array | null> {
-    const blob = await this.#connection.call("load_key");
+    const blob = await (this.#key ?? this.#connection.call("load_key"));
+    this.#key = null;
     if (blob !== null && !(blob instanceof Uint8Array)) throw unexpected("load_key");
     return blob === null || blob.length === 0 ? null : blob;
   }
 
   async saveKey(blob: Uint8Array): Promise<void> {
+    this.#key = null;
     await this.#connection.call("save_key", [["keydata", blob]]);
   }
 
@@ -281,8 +306,8 @@ export class RemoteStore implements StoreDeleter {
 
   /** The server says itself how much it freed. */
   async compact(options: { thresholdPercent: number; cleanupCommits?: boolean }): Promise<CompactResult> {
-    // borg's servers compact only what a transaction touches, and there is none without a change.
-    await this.put(MANIFEST_ID, await this.get(MANIFEST_ID));
+    // borg's servers compact at the end of a transaction, and a change that fails begins one.
+    await this.#connection.post("delete", [["id", NO_OBJECT]], "Repository.ObjectNotFound");
     await this.#commit({
       compact: true,
       threshold: options.thresholdPercent / 100,
@@ -335,7 +360,8 @@ export class RemoteStore implements StoreDeleter {
   }
 }
 
-type Answer = { data: Uint8Array } | { error: unknown };
+/** No hash is ever that. */
+const NO_OBJECT = asChunkId(new Uint8Array(ID_LENGTH).fill(0xff));
 
 const digestOf = (data: Uint8Array): Uint8Array => new Uint8Array(createHash("sha256").update(data).digest());
 

@@ -4,7 +4,7 @@ export { type ConnectionOptions, RpcConnection } from "./connection.ts";
 export { negotiate, openRemote, type OpenRemoteOptions, ServerVersion } from "./negotiate.ts";
 export { limitRate, type RateLimitClock } from "./rate_limit.ts";
 export { RemoteLog } from "./remote_log.ts";
-export { linkReader, type PathSource, type Restrictions } from "./restrict.ts";
 export { type OpenRequest, serve, type ServeEnd, type ServerHost } from "./serve.ts";
 export type { ServedStore } from "./server_methods.ts";
+export { linkReader, type PathSource, type Restrictions } from "./restrict.ts";
 export type { Transport } from "./transport.ts";

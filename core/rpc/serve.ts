@@ -38,6 +38,8 @@ export interface ServerHost {
   /** Opens or creates the repository at `path`, which is absolute and permitted. */
   open(path: string, request: OpenRequest): Promise<ServedStore>;
   breakLock(path: string): void;
+  /** Tells the client what its commit has freed. */
+  compacted(freedBytes: number): void;
   /** For reports of bugs. */
   systemInformation(): string;
   /** The client takes messages as JSON lines from now on. */
@@ -181,7 +183,11 @@ class Server {
       appendOnly: (!create && host.appendOnly) || args.flag("append_only", false),
       makeParentDirs: args.flag("make_parent_dirs", false),
     });
-    this.#served = { store, breakLock: () => host.breakLock(path) };
+    this.#served = {
+      store,
+      breakLock: () => host.breakLock(path),
+      compacted: (freedBytes) => host.compacted(freedBytes),
+    };
     return store.id;
   }
 

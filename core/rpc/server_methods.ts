@@ -2,11 +2,9 @@
  * What a client may call once its repository is open: borg's methods with borg's names of arguments, and the order that
  * these had before 1.1 (observed on borg 1.2 and 1.4). Each becomes one call of the store; the answer goes back as it is.
  */
-import type { Packable } from "../bytes/mod.ts";
-import { ID_LENGTH } from "../bytes/mod.ts";
+import { type ChunkId, ID_LENGTH, type Packable } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
 import type { Awaitable, StoreDeleter } from "../store/mod.ts";
-import type { ChunkId } from "../bytes/mod.ts";
 import type { CallArguments } from "./call_arguments.ts";
 
 /** A store that can be served. */
@@ -20,6 +18,8 @@ export interface Served {
   readonly store: ServedStore;
   /** Removes all locks of the repository. */
   breakLock(): Awaitable<void>;
+  /** Tells the client what its commit has freed. */
+  compacted(freedBytes: number): void;
 }
 
 export interface ServerMethod {
@@ -51,14 +51,16 @@ export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
 
   commit: {
     positions: ["save_space"],
-    async run({ store }, args) {
+    async run({ store, compacted }, args) {
       // Clients before 1.2 do not say it, and count on it: they have no command of its own for it.
       if (!args.flag("compact", true)) await store.commit();
       else {
         const threshold = args.number("threshold", 0.1);
         // A tenth is not exactly ten hundredths in binary.
         const thresholdPercent = Math.round(100 * threshold * FRACTION_OF_A_PERCENT) / FRACTION_OF_A_PERCENT;
-        await store.compact({ thresholdPercent, cleanupCommits: args.flag("cleanup_commits", false) });
+        const cleanupCommits = args.flag("cleanup_commits", false);
+        const { freedBytes } = await store.compact({ thresholdPercent, cleanupCommits });
+        if (!store.appendOnly && freedBytes !== null) compacted(freedBytes);
       }
       return null;
     },

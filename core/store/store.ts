@@ -41,6 +41,11 @@ export interface StoreReader {
    */
   getMany(ids: Iterable<ChunkId>): AsyncIterable<Uint8Array>;
   /**
+   * These will be asked for soon, in that order, by {@link get} or {@link getMany}. Absent where it makes no difference: where
+   * objects are at hand.
+   */
+  preload?(ids: Iterable<ChunkId>): void;
+  /**
    * Objects in the order in which they lie on the medium, each at most once: the quick way for those who want all. Damaged
    * ones, and what lies behind them, may be left out without a word: whoever misses an object asks for it by {@link get}.
    * Absent where there is no such order. The store must not change meanwhile.
