@@ -19,8 +19,9 @@ export class ServeReporter extends CliReporter {
     if (event.type === "log_message") {
       this.write(`$LOG ${event.levelname} ${event.name} Remote: ${printable(event.message)}\n`);
     } else if (event.type === "progress_percent" || event.type === "progress_message") {
-      // The client shows the next line over this one.
-      if (event.message) this.write(`${printable(event.message)}\r`);
+      // The client shows the next line over this one, where it wants progress at all.
+      const { message } = event;
+      if (message) this.write(`$LOG INFO borg.output.progress Remote: ${printable(message)}\r`);
     }
   }
 

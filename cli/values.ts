@@ -26,9 +26,9 @@ export function parsePath(text: string): string {
 
 const UNITS: Record<string, number> = { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
 
-/** Bytes of "5G", "1.5T", "500000" (decimal units, as borg). */
+/** Bytes of "5G", "1.5T", "500000", "5e8" (decimal units, as borg). */
 export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([KMGTP]?)$/i.exec(text.trim());
+  const match = /^(\d+(?:\.\d*)?(?:e[+-]?\d+)?)([KMGTP]?)$/i.exec(text.trim());
   if (!match) throw new RangeError(`not a size: '${text}'`);
   return Math.trunc(Number(match[1]) * UNITS[match[2]!.toUpperCase()]!);
 }
