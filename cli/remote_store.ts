@@ -65,7 +65,10 @@ export async function openRemoteStore(
       location: location.processed,
       clientVersion: BORG_VERSION.split(".").map(Number),
       idSets: (id) => new KnownIds(context.files, `${directories(context).cache}/${encodeHex(id)}/ids`),
-      closed: () => clearInterval(watch),
+      closed: () => {
+        clearInterval(watch);
+        messages.end();
+      },
     });
     return store;
   } catch (error) {

@@ -346,8 +346,9 @@ class OpenRepository implements Session, NewSession {
     options: { ignoreMissingTam: boolean; unchecked: boolean },
   ): Promise<void> {
     this.#manifest = await this.openManifest(operations, options);
-    if (this.#manifest.authenticated) this.#followTam(this.#manifest.tamRequired);
     if (!options.unchecked) await this.#security.check(this.#claim(this.#manifest));
+    // Not before: what another repository in this one's place says must not count.
+    if (this.#manifest.authenticated) this.#followTam(this.#manifest.tamRequired);
   }
 
   /** An authentic manifest says whether authentication is a must; `upgrade --tam` and `--disable-tam` change it. */

@@ -105,14 +105,19 @@ export class ChunkSink {
     for (let i = 0; i < chunks.length; i++) {
       const has = this.#has(chunks[i]!.id);
       if (has === false) return false;
-      if (has !== true) return this.#reuseRemote(chunks, stats);
+      if (has !== true) return this.#reuseRemote(has, chunks.slice(i + 1), { chunks, stats });
     }
     for (const { size, csize } of chunks) stats.addChunk(size, csize, false);
     return true;
   }
 
-  async #reuseRemote(chunks: readonly ChunkEntry[], stats: Stats): Promise<boolean> {
-    for (const { id } of chunks) if (!await this.#has(id)) return false;
+  async #reuseRemote(
+    first: Promise<boolean>,
+    others: readonly ChunkEntry[],
+    { chunks, stats }: { chunks: readonly ChunkEntry[]; stats: Stats },
+  ): Promise<boolean> {
+    if (!await first) return false;
+    for (const { id } of others) if (!await this.#has(id)) return false;
     for (const { size, csize } of chunks) stats.addChunk(size, csize, false);
     return true;
   }

@@ -6,7 +6,7 @@ import { MsgpackError, MsgpackWriter, type Packable, type Unpacked } from "../by
 import { AppError, type ErrorCode, RemoteError } from "../errors.ts";
 import { type Dialect, FrameReader, readAnswer, type RpcAnswer, writeRequest } from "./frame.ts";
 import { remoteError } from "./remote_errors.ts";
-import { harmless } from "./remote_text.ts";
+import { harmlessLine } from "./remote_text.ts";
 import type { Transport } from "./transport.ts";
 
 /** Named arguments in the order of the old, positional protocol, whose number of them {@link RpcConnection} knows. */
@@ -237,7 +237,7 @@ export class RpcConnection {
 /** What a peer sent that does not speak the protocol, as text or in hexadecimal. */
 function rubbish(bytes: Uint8Array): string {
   try {
-    return harmless(new TextDecoder("utf-8", { fatal: true }).decode(bytes)).trim();
+    return harmlessLine(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     return [...bytes.subarray(0, 48)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   }

@@ -5,7 +5,7 @@
  */
 import { decodeText, type Unpacked, type UnpackedMap } from "../bytes/mod.ts";
 import { AppError, type ErrorCode } from "../errors.ts";
-import { harmless } from "./remote_text.ts";
+import { harmlessLine } from "./remote_text.ts";
 
 /** Longest text of a server that goes into a message. */
 const MAX_TEXT = 2000;
@@ -42,7 +42,7 @@ const CLASSES: Record<string, { code: ErrorCode; args: readonly Source[] }> = {
 
 /** What a server says, fit for a terminal. */
 export function remoteText(value: Unpacked | undefined): string {
-  if (value instanceof Uint8Array) return harmless(decodeText(value.subarray(0, MAX_TEXT)));
+  if (value instanceof Uint8Array) return harmlessLine(decodeText(value.subarray(0, MAX_TEXT)));
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   return UNKNOWN;
 }
