@@ -9,6 +9,7 @@ import type { StoreDeleter } from "../store/mod.ts";
 import { type ChunkId, encodeText } from "../bytes/mod.ts";
 import { AppError, ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";
+import type { ChunkListRecorder } from "./chunk_list_recorder.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { Item } from "./item.ts";
 import { ItemsWriter } from "./items_writer.ts";
@@ -35,6 +36,8 @@ export interface ArchiveWriterContext {
   codec: ObjectCodec;
   manifest: Manifest;
   sink: ChunkSink;
+  /** Learns of every chunk that the archive refers to. */
+  recorder?: ChunkListRecorder;
   /** The present in microseconds since 1970. */
   nowUs(): number;
 }
@@ -67,12 +70,17 @@ export class ArchiveWriter {
     this.#checkpointName = freeCheckpointName(context.manifest, options.name);
     this.#items = new ItemsWriter(
       context.codec.chunkSeed,
-      async (chunk) => (await context.sink.add(chunk, this.#metaStats)).id,
+      async (chunk) => {
+        const entry = await context.sink.add(chunk, this.#metaStats);
+        context.recorder?.addChunk(entry);
+        return entry.id;
+      },
     );
   }
 
   /** A returned promise must be awaited before the next call. */
   addItem(item: Item): void | Promise<void> {
+    this.context.recorder?.addItem(item);
     return this.#items.add(item);
   }
 
@@ -92,7 +100,7 @@ export class ArchiveWriter {
   }
 
   async #write(name: string): Promise<{ id: ChunkId; meta: ArchiveMeta }> {
-    const { store, codec, manifest, sink, nowUs } = this.context;
+    const { store, codec, manifest, sink, recorder, nowUs } = this.context;
     await this.#items.flush();
     const now = nowUs();
     const duration = now - this.#begunUs;
@@ -117,6 +125,7 @@ export class ArchiveWriter {
     const packed = codec.packAuthenticated("archive", encodeArchiveMeta(meta));
     const entry = await sink.add(packed, this.#metaStats);
     this.metaSize = entry.csize;
+    if (name === this.options.name) recorder?.addChunk(entry);
     manifest.archives.set(name, { name, id: entry.id, time: meta.time });
     await manifest.write(store, nowUs());
     await store.commit();
