@@ -25,17 +25,19 @@ export class Repacker {
   readonly #pool: SealPool;
   /** What the repository did not have, and whose receivers do not know yet. */
   readonly #fresh = new Set<string>();
+  readonly #done: ChunksIndex;
 
   /** `done` learns of every chunk that passes, with its stored size: none is looked at twice. */
   constructor(
     private readonly store: StoreDeleter,
     private readonly codec: ObjectCodec,
-    private readonly done: ChunksIndex,
+    done: ChunksIndex,
     private readonly options: RepackOptions,
   ) {
+    this.#done = done;
     this.#pool = new SealPool(codec, {
       ...options,
-      storedSize: (id) => this.done.csize(id),
+      storedSize: (id) => this.#done.csize(id),
       put: (id, size, stored) => this.#put(id, size, stored),
     });
   }
@@ -53,10 +55,15 @@ export class Repacker {
       // The pool knows what it made, but perhaps what was there stays.
       receive: (sealed) => {
         const isNew = this.#fresh.delete(hexOfId(sealed.id));
-        receiver.receive({ ...sealed, csize: this.done.csize(sealed.id), isNew });
+        receiver.receive({ ...sealed, csize: this.#done.csize(sealed.id), isNew });
       },
     });
     return this.#pool.pump();
+  }
+
+  /** Stored size of a chunk that is packed as it is to be; -1 where that is not known. */
+  done(id: ChunkId): number {
+    return this.#done.csize(id);
   }
 
   drain(): void | Promise<void> {
@@ -79,7 +86,7 @@ export class Repacker {
     else if (!this.options.always) {
       const old = await this.store.get(id);
       if (this.codec.kindOf(id, old) === this.codec.kindOf(id, stored)) {
-        this.done.add(id, size, old.length);
+        this.#done.add(id, size, old.length);
         return;
       }
     }
@@ -87,7 +94,7 @@ export class Repacker {
   }
 
   #store(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
-    this.done.add(id, size, stored.length);
+    this.#done.add(id, size, stored.length);
     return this.store.put(id, stored);
   }
 
