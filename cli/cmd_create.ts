@@ -1,5 +1,5 @@
 /** `create`: a new archive of files and folders. */
-import { ArchiveWriter, Backup, ChunkSink, Interrupted } from "../core/archive/mod.ts";
+import { ArchiveWriter, Backup, ChunkListRecorder, ChunkSink, Interrupted } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
@@ -71,7 +71,8 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.stopCleanly();
   try {
     await backup.work.run();
-    await backup.writer.save();
+    const { stats } = await backup.writer.save();
+    backup.recorder.keep(session.chunkLists(), backup.writer.id!, stats!);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     session.afterCommit();
@@ -111,7 +112,7 @@ function prepare(
     timestampUs: number | undefined;
     spawner: WorkerSpawner;
   },
-): { writer: ArchiveWriter; work: Backup; dispose: () => void } {
+): { writer: ArchiveWriter; recorder: ChunkListRecorder; work: Backup; dispose: () => void } {
   const { values, source, timestampUs, spawner } = options;
   const { store, codec, manifest, location } = session;
   const seen = new ChunksIndex();
@@ -120,7 +121,8 @@ function prepare(
     largestChunk: largestChunk(values.chunker_params),
     spawner,
   });
-  const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
+  const recorder = new ChunkListRecorder(() => new ChunksIndex());
+  const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
     name: location.archive!,
     comment: session.fill(values.comment),
     chunkerParams: values.chunker_params,
@@ -139,8 +141,10 @@ function prepare(
   });
   return {
     writer,
+    recorder,
     work,
     dispose: () => {
+      recorder.dispose();
       sink.dispose();
       chunker.dispose();
       seen.dispose();

@@ -111,9 +111,9 @@ export class SegmentStore implements StoreDeleter {
    * behind a damaged one in its segment is left out. Throws Repository.ObjectNotFound where `marker` is unknown.
    */
   async listInLogOrder(limit: number, marker?: ChunkId): Promise<Uint8Array> {
-    await this.#ready();
-    const { dir, reader, writer } = this.#log;
-    const { index } = this.#state!;
+    await this.#log.ready();
+    const { dir, reader, writer } = this.#log.files;
+    const { index } = this.#log.state!;
     const slot = marker === undefined ? -1 : index.find(asChunkId(marker));
     if (marker !== undefined && slot < 0) throw this.#notFound(marker);
     const start = slot < 0 ? { segment: -1, offset: 0 } : {
@@ -122,7 +122,7 @@ export class SegmentStore implements StoreDeleter {
     };
     const out = new Uint8Array(Math.min(limit, index.size) * ID_LENGTH);
     let length = 0;
-    let breath = this.#env.nowMs();
+    let breath = this.#log.env.nowMs();
     for (const segment of dir.ascending()) {
       if (length === out.length) break;
       if (segment < start.segment) continue;
@@ -140,9 +140,9 @@ export class SegmentStore implements StoreDeleter {
         const damaged = error instanceof IntegrityError || (error instanceof OsError && error.code === "EIO");
         if (!damaged) throw error;
       }
-      if (this.#env.nowMs() - breath > BREATH_MS) {
-        await this.#env.sleep(0);
-        breath = this.#env.nowMs();
+      if (this.#log.env.nowMs() - breath > BREATH_MS) {
+        await this.#log.env.sleep(0);
+        breath = this.#log.env.nowMs();
       }
     }
     return length === out.length ? out : out.slice(0, length);
