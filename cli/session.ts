@@ -50,7 +50,7 @@ import { fillPlaceholders } from "./placeholders.ts";
 import { askYes, newPassphrase } from "./prompt.ts";
 import { type KeyPlace, makeKey, readKey, type RelatedSecrets } from "./session_key.ts";
 import { StoredKey } from "./stored_key.ts";
-import { commandError } from "./values.ts";
+import { commandError, usageError } from "./values.ts";
 import { BORG_VERSION } from "./version.ts";
 
 export interface StoreOptions {
@@ -136,15 +136,15 @@ function resolveLocation(context: CommandContext, text: string, options: StoreOp
   const location = parseLocation(text, fill, context.env("BORG_REPO"));
   if (location === null) {
     if (text === "" || text.startsWith("::")) {
-      throw commandError("no repository given, and BORG_REPO is not set");
+      throw usageError("no repository given, and BORG_REPO is not set");
     }
-    throw commandError(`Cannot understand the location: '${text}'`);
+    throw usageError(`Cannot understand the location: '${text}'`);
   }
   if (options.archive === true && location.archive === undefined) {
-    throw commandError(`'${text}' names no archive: REPOSITORY::ARCHIVE is needed`);
+    throw usageError(`'${text}' names no archive: REPOSITORY::ARCHIVE is needed`);
   }
   if (options.archive === false && location.archive !== undefined) {
-    throw commandError(`'${text}' names an archive: only a REPOSITORY is wanted here`);
+    throw usageError(`'${text}' names an archive: only a REPOSITORY is wanted here`);
   }
   if (location.proto === "ssh") {
     throw commandError(`Cannot open ${canonicalPath(location)}: repositories over SSH are not supported yet`);
@@ -183,7 +183,7 @@ export async function openStore(
   options: StoreOptions,
 ): Promise<StoreSession> {
   if (options.exclusive && !context.common.lock) {
-    throw commandError(
+    throw usageError(
       "--bypass-lock is for commands that only read: two that write would destroy the repository",
     );
   }

@@ -54,7 +54,7 @@ Deno.test("parseChunkerParams() refuses everything else in one sentence", () => 
     assert.throws(
       () => parseChunkerParams(text),
       (error) =>
-        error instanceof UsageError && error.code === "CommandError" && !error.message.includes("\n"),
+        error instanceof UsageError && error.code === "Error" && !error.message.includes("\n"),
       text,
     );
   }
