@@ -18,7 +18,7 @@ import { ObjectThreads } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
-import { commandError, parseDateTime } from "./values.ts";
+import { parseDateTime, usageError } from "./values.ts";
 
 /** A thread is for large trees: each root costs it memory and a turn. */
 const MAX_THREAD_ROOTS = 16;
@@ -91,15 +91,15 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 function validate(values: CreateValues, paths: readonly string[]): void {
   const sources = [values.content_from_command, values.paths_from_command, values.paths_from_stdin];
   if (sources.filter(Boolean).length > 1) {
-    throw commandError(
+    throw usageError(
       "--content-from-command, --paths-from-command and --paths-from-stdin exclude each other",
     );
   }
   if (values.paths_from_stdin) {
-    if (paths.length > 0) throw commandError("--paths-from-stdin takes no PATH");
+    if (paths.length > 0) throw usageError("--paths-from-stdin takes no PATH");
   } else if (paths.length === 0) {
     const what = sources.some(Boolean) ? "no command given" : "nothing to back up: give at least one path";
-    throw commandError(what);
+    throw usageError(what);
   }
 }
 
@@ -169,7 +169,7 @@ export function resolveTimestamp(context: CommandContext, text: string): number 
     if (!(error instanceof OsError)) throw error;
   }
   const us = parseDateTime(text);
-  if (us === null) throw commandError(`--timestamp: neither a file nor a date and time: '${text}'`);
+  if (us === null) throw usageError(`--timestamp: neither a file nor a date and time: '${text}'`);
   return us;
 }
 

@@ -29,7 +29,7 @@ import { buildMatcher } from "./pattern_options.ts";
 import { RECREATE_SPEC, type RecreateValues } from "./recreate_options.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command } from "./spec.ts";
-import { commandError } from "./values.ts";
+import { commandError, usageError } from "./values.ts";
 
 /**
  * What borg calls an archive until it takes the place of the old one, and leaves behind when it dies in between; ours goes by
@@ -75,7 +75,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 
 function archiveName(name: string): string {
   if (name !== "" && !name.includes("/") && !name.includes("::")) return name;
-  throw commandError(`not a name for an archive: '${name}'`);
+  throw usageError(`not a name for an archive: '${name}'`);
 }
 
 /** Which paths of an archive stay. */

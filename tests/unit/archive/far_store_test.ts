@@ -191,7 +191,12 @@ class Bench {
       hostname: "host",
       username: "user",
       cwd: "/",
-      ...(old ? { adjust: (meta) => recreatedMeta(meta, old.meta, { keepTimes: true, cmdline: [] }) } : {}),
+      ...(old
+        ? {
+          replacesAs: `${name}.recreate`,
+          adjust: (meta) => recreatedMeta(meta, old.meta, { keepTimes: true, cmdline: [] }),
+        }
+        : {}),
     });
   }
 
