@@ -129,7 +129,7 @@ function findWord(argv: readonly string[]): Invocation {
 export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   const parser = new ArgumentParser({ prog: `alcove ${spec.name}`, add_help: false, allow_abbrev: true });
   parser.error = (message: string): never => {
-    throw new UsageError("CommandError", [`alcove ${spec.name}: ${suggest(message, spec)}`]);
+    throw new UsageError("Error", [`alcove ${spec.name}: ${suggest(message, spec)}`]);
   };
   parser.exit = (_status: number, message = ""): never => parser.error(message);
   parser.add_argument("-h", "--help", { dest: "help", action: "store_true" });
@@ -155,8 +155,14 @@ export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   for (const option of known) {
     if (!option.once) continue;
     const given = values[option.name] as unknown[];
-    if (given.length > 1) parser.error(`argument ${option.flags.join("/")}: There can be only one.`);
-    values[option.name] = given.length === 0 ? option.default : given[0];
+    // As in borg, what the option is without being given may be said before.
+    if (given.slice(0, -1).some((value) => JSON.stringify(value) !== JSON.stringify(option.default))) {
+      parser.error(`argument ${option.flags.join("/")}: There can be only one.`);
+    }
+    values[option.name] = given.length === 0 ? option.default : given.at(-1);
+  }
+  if (values["stats"] && values["quick_stats"]) {
+    parser.error("--stats and --quick-stats are mutually exclusive.");
   }
   return remainder ? { ...values, [remainder.name]: others } : values;
 }

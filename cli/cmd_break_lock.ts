@@ -1,6 +1,6 @@
 /** `break-lock`: removes the locks of a repository. */
 import type { CommandContext } from "./context.ts";
-import { breakRepositoryLock } from "./session.ts";
+import { breakRepositoryLock } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 
 const spec: CommandSpec = {

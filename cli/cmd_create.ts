@@ -1,5 +1,5 @@
 /** `create`: a new archive of files and folders. */
-import { ArchiveWriter, Backup, ChunkSink, Interrupted } from "../core/archive/mod.ts";
+import { ArchiveWriter, Backup, ChunkListRecorder, ChunkSink, Interrupted } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
@@ -18,7 +18,7 @@ import { ObjectThreads } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
-import { commandError, parseDateTime } from "./values.ts";
+import { parseDateTime, usageError } from "./values.ts";
 
 /** A thread is for large trees: each root costs it memory and a turn. */
 const MAX_THREAD_ROOTS = 16;
@@ -71,7 +71,8 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.stopCleanly();
   try {
     await backup.work.run();
-    await backup.writer.save();
+    const { stats } = await backup.writer.save();
+    backup.recorder.keep(session.chunkLists(), backup.writer.id!, stats!);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     session.afterCommit();
@@ -90,15 +91,15 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 function validate(values: CreateValues, paths: readonly string[]): void {
   const sources = [values.content_from_command, values.paths_from_command, values.paths_from_stdin];
   if (sources.filter(Boolean).length > 1) {
-    throw commandError(
+    throw usageError(
       "--content-from-command, --paths-from-command and --paths-from-stdin exclude each other",
     );
   }
   if (values.paths_from_stdin) {
-    if (paths.length > 0) throw commandError("--paths-from-stdin takes no PATH");
+    if (paths.length > 0) throw usageError("--paths-from-stdin takes no PATH");
   } else if (paths.length === 0) {
     const what = sources.some(Boolean) ? "no command given" : "nothing to back up: give at least one path";
-    throw commandError(what);
+    throw usageError(what);
   }
 }
 
@@ -111,7 +112,7 @@ function prepare(
     timestampUs: number | undefined;
     spawner: WorkerSpawner;
   },
-): { writer: ArchiveWriter; work: Backup; dispose: () => void } {
+): { writer: ArchiveWriter; recorder: ChunkListRecorder; work: Backup; dispose: () => void } {
   const { values, source, timestampUs, spawner } = options;
   const { store, codec, manifest, location } = session;
   const seen = new ChunksIndex();
@@ -120,7 +121,8 @@ function prepare(
     largestChunk: largestChunk(values.chunker_params),
     spawner,
   });
-  const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
+  const recorder = new ChunkListRecorder(() => new ChunksIndex());
+  const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
     name: location.archive!,
     comment: session.fill(values.comment),
     chunkerParams: values.chunker_params,
@@ -139,8 +141,10 @@ function prepare(
   });
   return {
     writer,
+    recorder,
     work,
     dispose: () => {
+      recorder.dispose();
       sink.dispose();
       chunker.dispose();
       seen.dispose();
@@ -165,7 +169,7 @@ export function resolveTimestamp(context: CommandContext, text: string): number 
     if (!(error instanceof OsError)) throw error;
   }
   const us = parseDateTime(text);
-  if (us === null) throw commandError(`--timestamp: neither a file nor a date and time: '${text}'`);
+  if (us === null) throw usageError(`--timestamp: neither a file nor a date and time: '${text}'`);
   return us;
 }
 

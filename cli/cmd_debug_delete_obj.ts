@@ -28,7 +28,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
       context.print(`object ${text} deleted.\n`);
     }
   }
-  session.store.commit();
+  await session.store.commit();
   context.print("Done.\n");
 }
 

@@ -4,6 +4,7 @@ import { encodeHex, type Unpacked } from "../core/bytes/mod.ts";
 import { debugJson } from "./debug_json.ts";
 import { openOutput } from "./output_file.ts";
 import { openStore } from "./session.ts";
+import { localStore } from "./session_store.ts";
 import type { CommandContext } from "./context.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 
@@ -21,9 +22,10 @@ ${DEBUG_WARNING}`,
 async function run(context: CommandContext, values: Record<string, unknown>): Promise<void> {
   await using session = await openStore(context, values["location"] as string, {
     archive: false,
+    local: true,
     exclusive: true,
   });
-  const hints = await session.store.hints();
+  const hints = await localStore(session).hints();
   const shadow = new Map<string, Unpacked>();
   hints.shadow.forEach((id, segments) => void shadow.set(encodeHex(id), [...segments]));
   using output = openOutput(context, values["path"] as string);

@@ -3,7 +3,9 @@ import { DEBUG_REPOSITORY, DEBUG_WARNING, dumpFile } from "./debug_arguments.ts"
 import { type ChunkId, equalBytes, hexOfId, MANIFEST_ID } from "../core/bytes/mod.ts";
 import type { ObjectCodec } from "../core/object/mod.ts";
 import { makeBreath } from "./breath.ts";
+import { everyObject } from "./every_object.ts";
 import { openStore } from "./session.ts";
+import { localStore } from "./session_store.ts";
 import { parsePositive } from "./values.ts";
 import type { CommandContext } from "./context.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -46,7 +48,10 @@ async function plain(codec: ObjectCodec, id: ChunkId, stored: Uint8Array): Promi
 }
 
 async function run(context: CommandContext, values: Record<string, unknown>): Promise<void> {
-  await using session = await openStore(context, values["location"] as string, { archive: false });
+  await using session = await openStore(context, values["location"] as string, {
+    archive: false,
+    local: values["ghost"] === true,
+  });
   const codec = await session.openCodec({ anyObject: true });
   const breathe = makeBreath();
   let number = 0;
@@ -59,7 +64,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
       ...(segment === undefined ? {} : { segment }),
       ...(offset === undefined ? {} : { offset }),
     };
-    for (const entry of session.store.everyEntry(place)) {
+    for (const entry of localStore(session).everyEntry(place)) {
       const { id, kind } = entry;
       const tag = kind === "delete" ? "del" : kind;
       const data = kind === "put" ? await plain(codec, id!, entry.data.slice()) : NOTHING;
@@ -67,7 +72,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
       await breathe();
     }
   } else {
-    for await (const { id, data } of session.store.scan()) {
+    for await (const { id, data } of everyObject(session.store)) {
       dump(`_${hexOfId(id)}`, await plain(codec, id, data));
     }
   }

@@ -24,7 +24,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
   const text = values["id"] as string;
   await session.store.put(requireObjectId(text), data);
   context.print(`object ${text} put.\n`);
-  session.store.commit();
+  await session.store.commit();
 }
 
 export const command: Command = { spec, run };

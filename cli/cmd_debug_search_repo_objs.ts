@@ -11,6 +11,7 @@ import {
   MANIFEST_ID,
 } from "../core/bytes/mod.ts";
 import { bytesLiteral } from "./bytes_literal.ts";
+import { everyObject } from "./every_object.ts";
 import { openStore } from "./session.ts";
 import { commandError } from "./values.ts";
 import type { CommandContext } from "./context.ts";
@@ -71,7 +72,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
   const overlap = wanted.length - 1;
   let last: { id: string; data: Uint8Array } = { id: "", data: new Uint8Array(0) };
   let number = 0;
-  for await (const object of session.store.scan()) {
+  for await (const object of everyObject(session.store)) {
     const id = hexOfId(object.id);
     const plainId = equalBytes(object.id, MANIFEST_ID) ? null : object.id;
     const data = await codec.open(plainId, object.data);

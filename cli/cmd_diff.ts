@@ -10,7 +10,7 @@ import { LineBuffer } from "./line_buffer.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError } from "./values.ts";
+import { usageError } from "./values.ts";
 
 interface DiffValues extends PatternValues {
   location: string;
@@ -80,7 +80,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   });
   const secondName = session.fill(values.archive2);
   if (secondName === "" || secondName.includes("/") || secondName.includes("::")) {
-    throw commandError(`not the name of an archive: '${values.archive2}'`);
+    throw usageError(`not the name of an archive: '${values.archive2}'`);
   }
   const from = await session.openArchive(session.location.archive!);
   const to = await session.openArchive(secondName);

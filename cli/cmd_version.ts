@@ -1,6 +1,6 @@
 /** `version`: the versions of borg's interface that client and server speak. */
 import type { CommandContext } from "./context.ts";
-import { serverVersion } from "./session.ts";
+import { serverVersion } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { BORG_VERSION } from "./version.ts";
 
@@ -20,8 +20,8 @@ versions of borg's command line and protocol, as front ends and scripts expect t
   }],
 };
 
-function run(context: CommandContext, values: Record<string, unknown>): void {
-  const server = serverVersion(context, values["location"] as string);
+async function run(context: CommandContext, values: Record<string, unknown>): Promise<void> {
+  const server = await serverVersion(context, values["location"] as string);
   context.print(`${BORG_VERSION} / ${server}\n`);
 }
 

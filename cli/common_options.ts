@@ -16,6 +16,10 @@ export interface CommonValues {
   umask: number;
   remote_path: string | undefined;
   rsh: string | undefined;
+  /** KiB per second; 0 or undefined for no limit. */
+  upload_ratelimit: number | undefined;
+  /** MiB. */
+  upload_buffer: number | undefined;
   consider_part_files: boolean;
 }
 

@@ -76,7 +76,7 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     const near = nearest(name, COMMANDS.map((command) => command.name));
     const hint = near ? `, did you mean ${near}?` : "; alcove --help lists the commands";
-    throw new AppError("CommandError", [`alcove: there is no command '${name}'${hint}`]);
+    throw new AppError("Error", [`alcove: there is no command '${name}'${hint}`]);
   }
   const { command } = await entry.load();
   const values = parseCommandArgs(command.spec, invocation.rest);
@@ -91,7 +91,7 @@ function unknownMember(family: string, word: string, commands: readonly { name: 
   const names = commands.map((command) => command.name.slice(family.length + 1));
   const near = nearest(word, names);
   const hint = near ? `did you mean ${near}?` : `there are: ${names.join(", ")}`;
-  return new UsageError("CommandError", [
+  return new UsageError("Error", [
     `alcove ${family}: there is no command '${family} ${word}', ${hint}`,
   ]);
 }

@@ -2,7 +2,6 @@
  * From a location on the command line to an open repository: the store with its lock, the key, the manifest, and what this
  * machine trusts of it. Sessions are disposable (`await using`); what was not committed is rolled back.
  */
-import { resolve } from "node:path";
 import {
   Archive,
   type ChunkListContext,
@@ -14,13 +13,9 @@ import { asChunkId, encodeHex, ID_LENGTH } from "../core/bytes/mod.ts";
 import { type Accel, nonceFloor, NonceKeeper } from "../core/crypto/mod.ts";
 import {
   type BaseDirs,
-  baseDirs,
-  type BaseDirsOptions,
   ChunksIndex,
   ChunksIndexCache,
   type FileTotals,
-  type OldKeyDirs,
-  oldKeyDirs,
   RepositorySecurity,
 } from "../core/local/mod.ts";
 import {
@@ -29,44 +24,35 @@ import {
   type EncryptionMode,
   keylessMaterial,
   type KeyMaterial,
+  LEGACY_PASSPHRASE_TYPE,
   modeTraits,
   type ObjectCodec,
   wipeKey,
 } from "../core/object/mod.ts";
-import { borrowAccel, isLocalProcessAlive, nowMs, randomBytes, sleep } from "../core/platform/mod.ts";
-import {
-  breakLock,
-  createRepository,
-  openRepository,
-  type SegmentStore,
-  type StoreEnv,
-} from "../core/store/mod.ts";
-import { AppError, OsError } from "../core/errors.ts";
+import { borrowAccel, randomBytes } from "../core/platform/mod.ts";
+import type { StoreDeleter } from "../core/store/mod.ts";
+import { AppError, KeyError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
-import { canonicalPath, type Location, parseLocation } from "./location.ts";
-import { fillPlaceholders } from "./placeholders.ts";
+import { canonicalPath, type Location } from "./location.ts";
 import { askYes, newPassphrase } from "./prompt.ts";
 import { type KeyPlace, makeKey, readKey, type RelatedSecrets } from "./session_key.ts";
+import {
+  createStoreAt,
+  type CreateStoreOptions,
+  directories,
+  makeFill,
+  openStoreAt,
+  resolveLocation,
+  type StoreOptions,
+} from "./session_store.ts";
 import { StoredKey } from "./stored_key.ts";
-import { commandError } from "./values.ts";
-import { BORG_VERSION } from "./version.ts";
-
-export interface StoreOptions {
-  /** Default: a shared lock, for reading. */
-  exclusive?: boolean;
-  /** No lock: for what must work while a lock is stuck. */
-  unlocked?: boolean;
-  /** The location must (true) or must not (false) name an archive. */
-  archive?: boolean;
-  /** What {now} means in the location; default: the start of the program. Microseconds since 1970. */
-  placeholderTimeUs?: number;
-}
+import { usageError } from "./values.ts";
 
 /** An open repository, locked, without its key. */
 export interface StoreSession extends AsyncDisposable {
-  readonly store: SegmentStore;
+  readonly store: StoreDeleter;
   /** With an absolute path. */
   readonly location: Location;
   /** Replaces placeholders. */
@@ -114,68 +100,6 @@ export interface SessionOptions extends StoreOptions {
   whileOpening?: (session: Pick<StoreSession, "location" | "cacheDir">) => void;
 }
 
-function makeFill(context: CommandContext, nowUs: number): (text: string) => string {
-  const source = {
-    pid: context.host.pid,
-    get fqdn() {
-      return context.host.fqdn;
-    },
-    hostname: context.env("BORG_HOSTNAME") || context.host.hostname,
-    get user() {
-      return context.env("BORG_USERNAME") || context.host.userName;
-    },
-    nowUs,
-    version: BORG_VERSION,
-    uuid4: () => crypto.randomUUID(),
-  };
-  return (text) => fillPlaceholders(text, source);
-}
-
-function resolveLocation(context: CommandContext, text: string, options: StoreOptions): Location {
-  const fill = makeFill(context, options.placeholderTimeUs ?? context.startUs);
-  const location = parseLocation(text, fill, context.env("BORG_REPO"));
-  if (location === null) {
-    if (text === "" || text.startsWith("::")) {
-      throw commandError("no repository given, and BORG_REPO is not set");
-    }
-    throw commandError(`Cannot understand the location: '${text}'`);
-  }
-  if (options.archive === true && location.archive === undefined) {
-    throw commandError(`'${text}' names no archive: REPOSITORY::ARCHIVE is needed`);
-  }
-  if (options.archive === false && location.archive !== undefined) {
-    throw commandError(`'${text}' names an archive: only a REPOSITORY is wanted here`);
-  }
-  if (location.proto === "ssh") {
-    throw commandError(`Cannot open ${canonicalPath(location)}: repositories over SSH are not supported yet`);
-  }
-  return { ...location, path: resolve(context.cwd, location.path) };
-}
-
-function storeEnv(context: CommandContext): StoreEnv {
-  return {
-    files: context.files,
-    hostId: context.host.hostId,
-    pid: context.host.pid,
-    randomBytes,
-    nowMs,
-    sleep,
-    isProcessAlive: isLocalProcessAlive,
-    reporter: context.reporter,
-  };
-}
-
-const directories = (context: CommandContext): BaseDirs => baseDirs(baseDirsOptions(context));
-
-function baseDirsOptions(context: CommandContext): BaseDirsOptions {
-  return {
-    env: context.environment(),
-    currentDirectory: context.cwd,
-    uid: context.host.uid,
-    homeOf: (user) => context.users.homeOf(user),
-  };
-}
-
 /** Opens and locks the repository. */
 export async function openStore(
   context: CommandContext,
@@ -183,15 +107,14 @@ export async function openStore(
   options: StoreOptions,
 ): Promise<StoreSession> {
   if (options.exclusive && !context.common.lock) {
-    throw commandError(
+    throw usageError(
       "--bypass-lock is for commands that only read: two that write would destroy the repository",
     );
   }
   const location = resolveLocation(context, text, options);
-  const store = await openRepository(storeEnv(context), location.path, {
+  const store = await openStoreAt(context, location, {
     exclusive: options.exclusive ?? false,
-    lock: context.common.lock && !options.unlocked,
-    lockWaitSeconds: context.common.lock_wait,
+    unlocked: options.unlocked ?? false,
   });
   return new OpenRepository(
     context,
@@ -228,7 +151,7 @@ export async function openSession(
 
 /** What `init` makes: a repository with a key and, yet, without a manifest. */
 export interface NewSession extends AsyncDisposable {
-  readonly store: SegmentStore;
+  readonly store: StoreDeleter;
   readonly location: Location;
   readonly codec: ObjectCodec;
   readonly keyFilePath: string | null;
@@ -238,11 +161,8 @@ export interface NewSession extends AsyncDisposable {
   undo(): Promise<void>;
 }
 
-export interface CreateRepositoryOptions {
+export interface CreateRepositoryOptions extends CreateStoreOptions {
   encryption: EncryptionMode;
-  append_only: boolean;
-  storage_quota: number | undefined;
-  make_parent_dirs: boolean;
   /** Secrets to share with another repository instead of new ones. */
   related?: RelatedSecrets;
 }
@@ -256,11 +176,7 @@ export async function createSession(
   const location = resolveLocation(context, text, { archive: false });
   // Ask first: a repository without a key would be of no use.
   const passphrase = modeTraits(options.encryption).keyStorage === null ? "" : await newPassphrase(context);
-  const store = await createRepository(storeEnv(context), location.path, {
-    appendOnly: options.append_only,
-    makeParentDirs: options.make_parent_dirs,
-    ...(options.storage_quota === undefined ? {} : { storageQuota: options.storage_quota }),
-  });
+  const store = await createStoreAt(context, location, options);
   const session = new OpenRepository(context, store, location, (fill) => fill);
   try {
     await session.makeKey(options.encryption, passphrase, options.related);
@@ -269,35 +185,6 @@ export async function createSession(
     await session.undo();
     throw error;
   }
-}
-
-/** What is needed to change the files of a repository that cannot be opened as it is. */
-export interface RepositoryFiles {
-  readonly env: StoreEnv;
-  readonly path: string;
-  readonly keys: string;
-  readonly oldKeys: OldKeyDirs;
-}
-
-/** The folder of a repository, without opening it. */
-export function repositoryFiles(context: CommandContext, text: string): RepositoryFiles {
-  const { path } = resolveLocation(context, text, { archive: false });
-  const where = baseDirsOptions(context);
-  return { env: storeEnv(context), path, keys: baseDirs(where).keys, oldKeys: oldKeyDirs(where) };
-}
-
-/** Removes all locks of a repository, without opening it. */
-export async function breakRepositoryLock(context: CommandContext, text: string): Promise<void> {
-  const location = resolveLocation(context, text, { archive: false });
-  await breakLock(storeEnv(context), location.path);
-}
-
-/** The version of borg's protocol that the repository's server speaks; for one on this machine, or none, ours. */
-export function serverVersion(context: CommandContext, text: string): string {
-  if (text !== "" || context.env("BORG_REPO") !== undefined) {
-    resolveLocation(context, text, { archive: false });
-  }
-  return BORG_VERSION;
 }
 
 class OpenRepository implements Session, NewSession {
@@ -316,7 +203,7 @@ class OpenRepository implements Session, NewSession {
 
   constructor(
     private readonly context: CommandContext,
-    readonly store: SegmentStore,
+    readonly store: StoreDeleter,
     readonly location: Location,
     readonly fill: (text: string) => string,
   ) {
@@ -373,7 +260,9 @@ class OpenRepository implements Session, NewSession {
     const reading = readKey(this.#keys(), mode, () => this.store.loadKey());
     // Another thread derives the key: meanwhile this one finds out what the machine lends.
     this.#accel();
-    const { material, keyFile, passphrase } = await reading;
+    const { material, keyFile, passphrase } = await reading.catch((error) => {
+      throw hintAtMigration(error, stored);
+    });
     this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));
@@ -460,8 +349,9 @@ class OpenRepository implements Session, NewSession {
     options: { ignoreMissingTam: boolean; unchecked: boolean },
   ): Promise<void> {
     this.#manifest = await this.openManifest(operations, options);
-    if (this.#manifest.authenticated) this.#followTam(this.#manifest.tamRequired);
     if (!options.unchecked) await this.#security.check(this.#claim(this.#manifest));
+    // Not before: what another repository in this one's place says must not count.
+    if (this.#manifest.authenticated) this.#followTam(this.#manifest.tamRequired);
   }
 
   /** An authentic manifest says whether authentication is a must; `upgrade --tam` and `--disable-tam` change it. */
@@ -545,6 +435,15 @@ class OpenRepository implements Session, NewSession {
       this.#signal[Symbol.dispose]();
     }
   }
+}
+
+/** Before borg 1.0 there was a mode without a stored key: who still has such a repository learns what to do. */
+function hintAtMigration(error: unknown, stored: Uint8Array): unknown {
+  if (stored[0] !== LEGACY_PASSPHRASE_TYPE) return error;
+  if (!(error instanceof KeyError && error.code === "RepoKeyNotFoundError")) return error;
+  return new KeyError(error.code, [
+    `${error.args[0]}: it is of a mode before borg 1.0, run key migrate-to-repokey`,
+  ]);
 }
 
 function removeFile(context: CommandContext, path: string): void {

@@ -5,7 +5,7 @@ import { upgradeAttic } from "../core/store/mod.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { formatLocalTime, strftime } from "./local_time.ts";
-import { repositoryFiles } from "./session.ts";
+import { repositoryFiles } from "./session_store.ts";
 
 export interface ConvertValues {
   location: string;

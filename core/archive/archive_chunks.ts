@@ -34,9 +34,8 @@ export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo
     context.fileTotals.set(hexOfId(info.id), cached.files);
     return cached.chunks;
   }
-  const archive = await ArchiveClass.open(context.store, context.codec, context.manifest, {
-    name: info.name,
-  });
+  // By its id: another one may bear its name by now.
+  const archive = await ArchiveClass.load(context.store, context.codec, info);
   const chunks = await readChunks(context, archive);
   // From now on it is only added to others, and kept.
   chunks.trim();

@@ -261,15 +261,16 @@ export class ArchiveCheck {
       store: async (plain) => {
         const id = codec.idOf(plain);
         const known = chunks.has(id);
-        const csize = known ? Math.max(0, await store.storedSize(id)) : 0;
-        if (known || !repair) {
-          chunks.add(id, plain.length, csize);
-          return { id, size: plain.length, csize };
+        let csize = known ? await store.storedSize(id) : -1;
+        if (csize < 0 && repair) {
+          const stored = await codec.seal(plain, codec.defaultCompression);
+          // Where the store has it and cannot tell its size, this is what it will be.
+          if (!known) await store.put(id, stored);
+          csize = stored.length;
         }
-        const stored = await codec.seal(plain, codec.defaultCompression);
-        await store.put(id, stored);
-        chunks.add(id, plain.length, stored.length);
-        return { id, size: plain.length, csize: stored.length };
+        csize = Math.max(0, csize);
+        chunks.add(id, plain.length, csize);
+        return { id, size: plain.length, csize };
       },
     };
   }

@@ -105,14 +105,19 @@ export class ChunkSink {
     for (let i = 0; i < chunks.length; i++) {
       const has = this.#has(chunks[i]!.id);
       if (has === false) return false;
-      if (has !== true) return this.#reuseRemote(chunks, stats);
+      if (has !== true) return this.#reuseRemote(has, chunks.slice(i + 1), { chunks, stats });
     }
     for (const { size, csize } of chunks) stats.addChunk(size, csize, false);
     return true;
   }
 
-  async #reuseRemote(chunks: readonly ChunkEntry[], stats: Stats): Promise<boolean> {
-    for (const { id } of chunks) if (!await this.#has(id)) return false;
+  async #reuseRemote(
+    first: Promise<boolean>,
+    others: readonly ChunkEntry[],
+    { chunks, stats }: { chunks: readonly ChunkEntry[]; stats: Stats },
+  ): Promise<boolean> {
+    if (!await first) return false;
+    for (const { id } of others) if (!await this.#has(id)) return false;
     for (const { size, csize } of chunks) stats.addChunk(size, csize, false);
     return true;
   }
@@ -132,10 +137,19 @@ export class ChunkSink {
     return typeof stored === "number" ? learn(stored) : stored.then(learn);
   }
 
-  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
+  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<boolean> {
+    if (this.store.knowsSizes === false) return this.#putUnlessThere(id, size, stored);
     const wait = this.store.put(id, stored);
     this.seen.add(id, size, stored.length);
-    return wait;
+    return wait ? wait.then(() => true) : true;
+  }
+
+  /** Of what is there already, the sealed chunk tells the size: exactly, where it was compressed in the same way. */
+  async #putUnlessThere(id: ChunkId, size: number, stored: Uint8Array): Promise<boolean> {
+    const isNew = !await this.store.has(id);
+    if (isNew) await this.store.put(id, stored);
+    this.seen.add(id, size, stored.length);
+    return isNew;
   }
 
   /** Deletes a chunk that this run stored and that nothing refers to any more. */

@@ -82,12 +82,7 @@ export class Extraction {
   async run(): Promise<void> {
     const pool = new OpenPool(this.archive.codec, { spawner: this.options.spawner });
     try {
-      for await (const batch of this.archive.items(this.options.parts ? { parts: true } : {})) {
-        const jobs: Job[] = [];
-        for (const item of batch) {
-          const job = this.#plan(item);
-          if (job !== null) jobs.push(job);
-        }
+      for await (const jobs of this.#batches()) {
         const wait = this.#jobs.add(jobs);
         if (wait) await wait;
         await this.#fetch(pool, jobs);
@@ -99,6 +94,27 @@ export class Extraction {
     }
     this.#target?.finish();
     this.#jobs.finish();
+  }
+
+  /** Jobs in batches. A store that is far away hears of the next batch before the one at hand is worked on. */
+  async *#batches(): AsyncGenerator<Job[]> {
+    const { store } = this.archive;
+    let announced: Job[] | null = null;
+    for await (const batch of this.archive.items(this.options.parts ? { parts: true } : {})) {
+      const jobs: Job[] = [];
+      for (const item of batch) {
+        const job = this.#plan(item);
+        if (job !== null) jobs.push(job);
+      }
+      if (!store.preload) {
+        yield jobs;
+        continue;
+      }
+      store.preload(chunkIds(jobs, 0));
+      if (announced) yield announced;
+      announced = jobs;
+    }
+    if (announced) yield announced;
   }
 
   /** What is to be done for `item`; null for nothing. */

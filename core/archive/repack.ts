@@ -11,7 +11,7 @@ import {
   type WorkerSpawner,
 } from "../object/mod.ts";
 import type { Awaitable, StoreDeleter } from "../store/mod.ts";
-import { type ChunkId, hexOfId } from "../bytes/mod.ts";
+import type { ChunkId } from "../bytes/mod.ts";
 
 export interface RepackOptions {
   compression: Compression;
@@ -23,19 +23,19 @@ export interface RepackOptions {
 
 export class Repacker {
   readonly #pool: SealPool;
-  /** What the repository did not have, and whose receivers do not know yet. */
-  readonly #fresh = new Set<string>();
+  readonly #done: ChunksIndex;
 
   /** `done` learns of every chunk that passes, with its stored size: none is looked at twice. */
   constructor(
     private readonly store: StoreDeleter,
     private readonly codec: ObjectCodec,
-    private readonly done: ChunksIndex,
+    done: ChunksIndex,
     private readonly options: RepackOptions,
   ) {
+    this.#done = done;
     this.#pool = new SealPool(codec, {
       ...options,
-      storedSize: (id) => this.done.csize(id),
+      storedSize: (id) => this.#done.csize(id),
       put: (id, size, stored) => this.#put(id, size, stored),
     });
   }
@@ -51,43 +51,41 @@ export class Repacker {
     this.#pool.space(chunk.length).set(chunk);
     this.#pool.push(chunk.length, {
       // The pool knows what it made, but perhaps what was there stays.
-      receive: (sealed) => {
-        const isNew = this.#fresh.delete(hexOfId(sealed.id));
-        receiver.receive({ ...sealed, csize: this.done.csize(sealed.id), isNew });
-      },
+      receive: (sealed) => receiver.receive({ ...sealed, csize: this.#done.csize(sealed.id) }),
     });
     return this.#pool.pump();
+  }
+
+  /** Stored size of a chunk that is packed as it is to be; -1 where that is not known. */
+  done(id: ChunkId): number {
+    return this.#done.csize(id);
   }
 
   drain(): void | Promise<void> {
     return this.#pool.drain();
   }
 
-  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
+  #put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<boolean> {
     const has = this.store.has(id);
-    if (has === false) {
-      this.#fresh.add(hexOfId(id));
-      return this.#store(id, size, stored);
-    }
-    return has === true && this.options.always
-      ? this.#store(id, size, stored)
-      : this.#compare(id, size, stored);
+    if (has instanceof Promise) return has.then((has) => this.#decide(id, size, stored, has));
+    return this.#decide(id, size, stored, has);
   }
 
-  async #compare(id: ChunkId, size: number, stored: Uint8Array): Promise<void> {
-    if (!await this.store.has(id)) this.#fresh.add(hexOfId(id));
-    else if (!this.options.always) {
-      const old = await this.store.get(id);
-      if (this.codec.kindOf(id, old) === this.codec.kindOf(id, stored)) {
-        this.done.add(id, size, old.length);
-        return;
-      }
-    }
-    await this.#store(id, size, stored);
+  #decide(id: ChunkId, size: number, stored: Uint8Array, has: boolean): Awaitable<boolean> {
+    if (has && !this.options.always) return this.#compare(id, size, stored);
+    const wait = this.#store(id, size, stored);
+    return wait ? wait.then(() => !has) : !has;
+  }
+
+  async #compare(id: ChunkId, size: number, stored: Uint8Array): Promise<false> {
+    const old = await this.store.get(id);
+    if (this.codec.kindOf(id, old) === this.codec.kindOf(id, stored)) this.#done.add(id, size, old.length);
+    else await this.#store(id, size, stored);
+    return false;
   }
 
   #store(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
-    this.done.add(id, size, stored.length);
+    this.#done.add(id, size, stored.length);
     return this.store.put(id, stored);
   }
 

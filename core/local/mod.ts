@@ -22,5 +22,6 @@ export {
   type SecurityOptions,
   type SecurityQuestion,
 } from "./security.ts";
+export { IdTable, KnownIds } from "./known_ids.ts";
 export { type CachedChunk, FilesCache, type FilesCacheMode, type FilesCacheOptions } from "./files_cache.ts";
 export { convertAtticKey, moveBorg0Key, type MovedKey, type OldKeySearch } from "./old_keys.ts";

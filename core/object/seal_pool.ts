@@ -17,7 +17,7 @@ export interface SealedChunk {
   readonly id: ChunkId;
   readonly size: number;
   readonly csize: number;
-  /** Whether this call stored it. */
+  /** Whether this call stored it, and nothing was there before. */
   readonly isNew: boolean;
 }
 
@@ -28,10 +28,13 @@ export interface ChunkReceiver {
 
 export interface SealPoolOptions {
   compression: Compression;
-  /** Stored size of a chunk that the repository has, -1 of one that it lacks. Asked in the owner's thread. */
+  /**
+   * Stored size of a chunk that need not be sealed, -1 of one that is to be sealed and put: the repository lacks it, or cannot
+   * tell its size. Asked in the owner's thread.
+   */
   storedSize(id: ChunkId, size: number): Awaitable<number>;
-  /** Stores a new chunk; `stored` is valid until the answer is there. */
-  put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void>;
+  /** Stores a chunk; `stored` is valid until the answer is there. Answers whether it is new to the repository. */
+  put(id: ChunkId, size: number, stored: Uint8Array): Awaitable<boolean>;
   /** Bytes of the largest chunk that will be pushed; default 8 MiB. */
   largestChunk?: number;
   /** Without it everything is done in the caller's thread. */
@@ -173,9 +176,10 @@ export class SealPool {
     const size = plain.length;
     const stored = this.#codec.seal(plain, this.#options.compression);
     const put = (stored: Uint8Array): Awaitable<SealedChunk> => {
-      const chunk = { id, size, csize: stored.length, isNew: true };
-      const wait = this.#options.put(id, size, stored);
-      return wait instanceof Promise ? wait.then(() => chunk) : chunk;
+      const csize = stored.length;
+      const isNew = this.#options.put(id, size, stored);
+      if (isNew instanceof Promise) return isNew.then((isNew) => ({ id, size, csize, isNew }));
+      return { id, size, csize, isNew };
     };
     return stored instanceof Promise ? stored.then(put) : put(stored);
   }
@@ -285,9 +289,9 @@ export class SealPool {
       return;
     }
     const csize = slot.result(i);
-    const wait = this.#options.put(id, size, slot.output(i, this.#codec.sealedAt));
-    if (wait) return wait.then(() => receiver.receive({ id, size, csize, isNew: true }));
-    receiver.receive({ id, size, csize, isNew: true });
+    const isNew = this.#options.put(id, size, slot.output(i, this.#codec.sealedAt));
+    if (isNew instanceof Promise) return isNew.then((isNew) => receiver.receive({ id, size, csize, isNew }));
+    receiver.receive({ id, size, csize, isNew });
   }
 }
 

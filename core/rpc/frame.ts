@@ -149,7 +149,7 @@ export class FrameReader {
     const needed = length + extra;
     const room = needed <= this.#buffer.length / 2
       ? this.#buffer
-      : new Uint8Array(Math.max(needed, Math.min(2 * this.#buffer.length, KEPT_CAPACITY)));
+      : new Uint8Array(Math.max(needed, Math.min(2 * this.#buffer.length, MAX_MESSAGE_BYTES)));
     room.set(this.#buffer.subarray(this.#start, this.#end));
     this.#buffer = room;
     this.#scanned -= this.#start;

@@ -63,7 +63,7 @@ export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
         const thresholdPercent = Math.round(100 * threshold * FRACTION_OF_A_PERCENT) / FRACTION_OF_A_PERCENT;
         const cleanupCommits = args.flag("cleanup_commits", false);
         const { freedBytes } = await store.compact({ thresholdPercent, cleanupCommits });
-        if (!store.appendOnly) compacted(freedBytes);
+        if (!store.appendOnly && freedBytes !== null) compacted(freedBytes);
       }
       return null;
     },

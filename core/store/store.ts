@@ -27,6 +27,8 @@ export interface StoreReader {
   /** Where it is, for messages. */
   readonly location: string;
   readonly appendOnly: boolean;
+  /** False: there may be objects whose {@link storedSize} the store cannot tell. Absent: it can always. */
+  readonly knowsSizes?: boolean;
 
   /**
    * The bytes stored under `id`; the caller owns them. Throws Repository.ObjectNotFound, or IntegrityError when the
@@ -34,10 +36,15 @@ export interface StoreReader {
    */
   get(id: ChunkId): Awaitable<Uint8Array>;
   /**
-   * The same for many, in order; a remote store pipelines the requests. What is yielded is valid until the next is asked for:
-   * whoever keeps it copies it.
+   * The same for many, in order; a remote store pipelines the requests. What is yielded is valid until the next is asked for,
+   * of any such call: whoever keeps it copies it. Between two of them the store may be called otherwise, and by this method too.
    */
   getMany(ids: Iterable<ChunkId>): AsyncIterable<Uint8Array>;
+  /**
+   * These will be asked for soon, in that order, by {@link get} or {@link getMany}. Absent where it makes no difference: where
+   * objects are at hand.
+   */
+  preload?(ids: Iterable<ChunkId>): void;
   /**
    * Objects in the order in which they lie on the medium, each at most once: the quick way for those who want all. Damaged
    * ones, and what lies behind them, may be left out without a word: whoever misses an object asks for it by {@link get}.
@@ -45,8 +52,9 @@ export interface StoreReader {
    */
   scan?(): AsyncIterable<StoredObject>;
   /**
-   * Stored size in bytes (what `get` would return the length of) without reading the data, or -1 if there is no such
-   * object. This is how `create` learns that a chunk exists and what it cost.
+   * Stored size in bytes (what `get` would return the length of) without reading the data: -1 where there is no such object,
+   * or where the store cannot tell its size without reading it; {@link has} tells which. This is how `create` learns that a
+   * chunk exists and what it cost.
    */
   storedSize(id: ChunkId): Awaitable<number>;
   /** Whether there is such an object, by the index alone. */
@@ -83,8 +91,8 @@ export interface StoreWriter extends StoreReader {
 
 /** What a compaction did. */
 export interface CompactResult {
-  /** Bytes freed in the file system. */
-  freedBytes: number;
+  /** Bytes freed in the file system; null where the store does not tell, because it has told the user itself. */
+  freedBytes: number | null;
 }
 
 /** What a check found; problems were reported as they were met. */

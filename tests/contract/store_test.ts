@@ -1,7 +1,8 @@
-/** The store contract over the log on disk, the log on a disk in memory, and the store in memory. */
+/** The store contract over the log on disk, the log on a disk in memory, the store in memory, and stores that are far away. */
 import assert from "node:assert/strict";
 import { createRepository, MemStore, openRepository, type StoreDeleter } from "../../core/store/mod.ts";
 import { MemoryFiles } from "../fault/_memory_files.ts";
+import { SlowStore, type SlowStoreOptions } from "../fixtures/slow_store.ts";
 import { temporaryFolder, testEnv } from "../fixtures/store_env.ts";
 import { storeContract, type StoreMaker } from "./store_contract.ts";
 
@@ -32,7 +33,22 @@ function segmentStoreMaker(name: string, inMemory: boolean, maxSegmentSize: numb
   };
 }
 
-storeContract({
+/** The stores of `maker`, far away. */
+function slow(name: string, maker: StoreMaker, options: SlowStoreOptions = {}): StoreMaker {
+  return {
+    name,
+    async make(made = {}) {
+      const under = await maker.make(made);
+      return {
+        store: new SlowStore(under.store, options),
+        reopen: async () => new SlowStore(await under.reopen(), options),
+        dispose: () => under.dispose(),
+      };
+    },
+  };
+}
+
+const memStore: StoreMaker = {
   name: "MemStore",
   make(options = {}) {
     const store = new MemStore(options);
@@ -42,6 +58,11 @@ storeContract({
     };
     return Promise.resolve({ store, reopen, dispose: () => Promise.resolve(store.close()) });
   },
-});
+};
+
+storeContract(memStore);
+storeContract(slow("MemStore far away", memStore));
+storeContract(slow("MemStore far away that knows no sizes", memStore, { knowsSizes: false }));
 storeContract(segmentStoreMaker("SegmentStore on disk", false, 500 << 20));
 storeContract(segmentStoreMaker("SegmentStore with tiny segments", true, 600));
+storeContract(slow("SegmentStore far away", segmentStoreMaker("", true, 600)));

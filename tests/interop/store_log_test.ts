@@ -292,7 +292,7 @@ borgTest("SegmentStore works on a repository that borg create made, and borg goe
   store.commit();
   await store.delete(idOf(1));
   const { freedBytes } = await store.compact({ thresholdPercent: 10 });
-  assert.ok(freedBytes > 100_000);
+  assert.ok(freedBytes! > 100_000);
   assert.equal(await store.count(), ids.length / 32);
   await store.close();
   borg("check", "--verify-data", path);

@@ -1,0 +1,39 @@
+/** The store contract over borg's remote protocol, against a real `borg serve`. */
+import process from "node:process";
+import { borgVersion } from "../fixtures/borg.ts";
+import { openServedStore, type ServerOptions } from "../fixtures/remote_store.ts";
+import { temporaryFolder } from "../fixtures/store_env.ts";
+import { storeContract, type StoreMaker } from "./store_contract.ts";
+
+function servedStoreMaker(name: string, command: readonly string[]): StoreMaker {
+  return {
+    name,
+    // borg takes no smaller quota than 10 MB.
+    remote: { quotaUnit: 10_000 },
+    async make(options = {}) {
+      const folder = temporaryFolder();
+      const quota = options.storageQuota;
+      const server: ServerOptions = {
+        command: [...command, ...(quota === undefined ? [] : [`--storage-quota=${quota}`])],
+        path: `${folder.path}/repo`,
+        cache: `${folder.path}/home`,
+      };
+      let store = await openServedStore({ ...server, create: true, appendOnly: options.appendOnly ?? false });
+      return {
+        store,
+        async reopen() {
+          await store.close();
+          return store = await openServedStore({ ...server, appendOnly: options.appendOnly ?? false });
+        },
+        async dispose() {
+          await store.close();
+          folder[Symbol.dispose]();
+        },
+      };
+    },
+  };
+}
+
+if (borgVersion !== null || process.env["CI"]) {
+  storeContract(servedStoreMaker("RemoteStore of borg serve", ["borg", "serve"]));
+} else console.log("skipped, borg is not installed: the contract over borg serve");

@@ -1,0 +1,293 @@
+/**
+ * Servers that lie. Whatever they answer, the client ends in one clear sentence and borg's exit code, keeps nothing of it,
+ * and works as before with an honest server. In front of a real `borg serve`, whose answers are altered on their way.
+ */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import { encodeMsgpack, type Packable } from "../../core/bytes/mod.ts";
+import { borgTest } from "../fixtures/borg.ts";
+import { ALCOVE, type HostilePlace, hostilePlace, rsh } from "../fixtures/hostile.ts";
+
+/** Each trick with a command and its exit code; afterwards nothing is remembered, and an honest server is served. */
+function meetAll(hostile: HostilePlace, cases: readonly (readonly [string, string, number])[]): void {
+  const { location } = hostile;
+  const before = hostile.kept();
+  for (const [trick, command, code] of cases) {
+    const args: Record<string, string[]> = {
+      list: ["list", location],
+      "list archive": ["list", `${location}::a`],
+      extract: ["extract", `${location}::a`],
+      "check archives": ["check", "--archives-only", location],
+    };
+    hostile.meet(trick, args[command]!, { code });
+    assert.deepEqual(hostile.kept(), before, `${trick} has left something behind`);
+  }
+  assert.match(hostile.honest(["list", location]).stdout, /^a /);
+}
+
+borgTest("objects that a server alters, cuts, exchanges or withholds are noticed", () => {
+  using hostile = hostilePlace();
+  meetAll(hostile, [
+    ["alter=manifest", "list", 90],
+    ["alter-type=manifest", "list", 48],
+    ["truncate=manifest", "list", 90],
+    ["empty=manifest", "list", 48],
+    ["lengthen=manifest", "list", 90],
+    ["withhold=manifest", "list", 26],
+    ["alter=get", "list archive", 90],
+    ["alter-type=get", "list archive", 90],
+    ["truncate=get", "extract", 90],
+    ["empty=get", "extract", 90],
+    ["lengthen=get", "extract", 90],
+    ["replay=get", "extract", 90],
+    ["swap=get", "extract", 90],
+    ["withhold=get", "list archive", 17],
+  ]);
+  assert.deepEqual(fs.readdirSync(join(hostile.place.path, "out")).filter((name) => name !== "src"), []);
+});
+
+borgTest("answers of the wrong kind end in one sentence", () => {
+  using hostile = hostilePlace();
+  meetAll(hostile, [
+    ["value=negotiate,null", "list", 86],
+    ["value=negotiate,text", "list", 86],
+    ["value=negotiate,map", "list", 86],
+    ["value=negotiate,versions", "list", 86],
+    ["value=open,null", "list", 86],
+    ["value=open,short", "list", 86],
+    ["value=open,map", "list", 86],
+    ["value=load_key,number", "list", 86],
+    ["value=load_key,empty", "list", 44],
+    ["value=load_key,text", "list", 40],
+    ["value=get,null", "list archive", 86],
+    ["value=get,list", "list archive", 86],
+    ["value=get,big", "extract", 86],
+    ["value=get,double", "extract", 86],
+  ]);
+});
+
+borgTest("answers that break the protocol end in one sentence", () => {
+  using hostile = hostilePlace();
+  meetAll(hostile, [
+    ["wrong-id=get", "list archive", 86],
+    ["unasked=get", "list archive", 86],
+    ["twice=get", "extract", 86],
+    ["no-id=get", "list archive", 86],
+    ["no-message=get", "list archive", 86],
+    ["raw-4g=get", "list archive", 86],
+    ["array-4g=get", "list archive", 86],
+    ["deep=get", "list archive", 86],
+    ["rubbish=get", "list archive", 86],
+    ["motd", "list", 86],
+    ["motd-escapes", "list", 86],
+  ]);
+});
+
+borgTest("errors that a server makes up end in one sentence, and with the code of their class", () => {
+  using hostile = hostilePlace();
+  meetAll(hostile, [
+    ["exception=get,unknown", "list archive", 2],
+    ["exception=get,bare", "list archive", 90],
+    ["exception=get,no-args", "list archive", 17],
+    ["exception=get,wrong-args", "list archive", 72],
+    ["exception=open,args-no-list", "list", 83],
+    ["exception=open,escapes", "list", 90],
+    ["exception=open,long", "list", 2],
+    ["exception=open,quota", "list", 20],
+    ["exception=get,class-no-text", "list archive", 2],
+    ["exception=get,class-of-language", "list archive", 2],
+    ["exception=get,proto", "list archive", 2],
+    ["exception=negotiate,bare", "list", 90],
+    ["exception=load_key,unknown", "list", 2],
+  ]);
+});
+
+borgTest("what a server writes to standard error cannot steer the terminal, nor look like ours", () => {
+  using hostile = hostilePlace();
+  const { location } = hostile;
+  for (const options of [[], ["--log-json"], ["--progress"], ["--log-json", "--progress"]]) {
+    const { stdout, stderr } = hostile.meet("noise-on-stderr", [...options, "list", "--short", location], {
+      code: 0,
+    });
+    assert.equal(stdout, "a\n");
+    for (const line of stderr.split("\n").filter((line) => line !== "")) {
+      if (!options.includes("--log-json")) assert.match(line, /^Remote: /);
+      else assert.ok(["log_message", "progress_percent"].includes(JSON.parse(line).type), line);
+    }
+    assert.match(stderr, /known hosts/);
+    assert.match(stderr, /no end of line/);
+  }
+  assert.equal(hostile.meet("long-line-on-stderr", ["list", "--short", location], { code: 0 }).stdout, "a\n");
+});
+
+borgTest("lies about which objects there are do not fill the memory, nor end in a loop", () => {
+  using hostile = hostilePlace();
+  const { place, location } = hostile;
+  const before = hostile.kept();
+  const names = (kept: Record<string, string>) => Object.keys(kept).sort();
+  for (
+    const trick of [
+      "value=list,number",
+      "value=list,ids",
+      "value=list,list",
+      "value=__len__,minus",
+      "value=__len__,text",
+      "ids=new",
+      "ids=again",
+    ]
+  ) {
+    hostile.meet(trick, ["create", `${location}::x`, "src"], { code: 86, cwd: place.path });
+    assert.deepEqual(names(hostile.kept()), names(before), trick);
+  }
+  // Far more than there are: an index for that many would not fit.
+  hostile.meet("value=__len__,number", ["create", `${location}::x`, "src"], { code: 0, cwd: place.path });
+  place.borg(["check", "--verify-data", hostile.repository]);
+});
+
+const MEASURE = `
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[2:]).returncode
+open(sys.argv[1], 'w').write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)`;
+
+borgTest("a server that never stops answering does not fill the memory", () => {
+  using hostile = hostilePlace();
+  const peak = join(hostile.place.path, "peak");
+  const measured = ["/usr/bin/python3", "-c", MEASURE, peak, ...ALCOVE];
+  const peakOf = (trick: string, code: number): number => {
+    hostile.meet(trick, ["list", `${hostile.location}::a`], { code, program: measured });
+    return Number(fs.readFileSync(peak, "utf8"));
+  };
+  // In KiB; the liar's own memory counts as well.
+  const usual = peakOf("honest", 0);
+  for (const trick of ["never-ending=get", "answers-without-end=get", "raw-4g=get", "array-4g=get"]) {
+    const used = peakOf(trick, 86);
+    assert.ok(used < usual + 300_000, `${trick}: ${used} KiB, usually ${usual}`);
+  }
+});
+
+borgTest("a repository that was set back, whole or its manifest alone, is refused", () => {
+  using hostile = hostilePlace();
+  const { place, location, repository } = hostile;
+  const [old, manifest] = [join(place.path, "old"), join(place.path, "manifest")];
+  fs.cpSync(repository, old, { recursive: true });
+  hostile.meet(`old-manifest=${manifest}`, ["list", location], { code: 0 });
+  hostile.honest(["create", `${location}::b`, "src"]);
+  const [before, stored] = [hostile.kept(), fs.readFileSync(join(repository, "config"), "utf8")];
+  for (const trick of [`redirect=${old}`, `old-manifest=${manifest}`]) {
+    for (
+      const args of [["list", location], ["create", `${location}::c`, "src"], ["delete", `${location}::a`]]
+    ) {
+      hostile.meet(trick, args, { code: 64, cwd: place.path });
+      assert.deepEqual(hostile.kept(), before, `${trick} ${args}`);
+    }
+  }
+  assert.equal(fs.readFileSync(join(repository, "config"), "utf8"), stored);
+  assert.equal(hostile.honest(["list", "--short", location]).stdout, "a\nb\n");
+});
+
+borgTest("another repository in the place of the known one is asked about, or refused", () => {
+  using hostile = hostilePlace();
+  const { place, location, repository } = hostile;
+  const path = (name: string) => join(place.path, name);
+  const stranger = { BORG_BASE_DIR: path("stranger"), BORG_PASSPHRASE: "another horse" };
+  place.alcove(["init", "-e", "repokey", path("own")]);
+  place.alcove(["init", "-e", "repokey", path("foreign")], { env: stranger });
+  place.alcove(["init", "-e", "none", path("open")], { env: stranger });
+  const before = hostile.kept();
+  const sensible = { BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "no" };
+  for (const [name, code] of [["own", 62], ["foreign", 52], ["open", 60]] as const) {
+    for (const args of [["list", location], ["create", `${location}::x`, "src"]]) {
+      hostile.meet(`redirect=${path(name)}`, args, { code, cwd: place.path, env: sensible });
+      assert.deepEqual(hostile.kept(), before, `${name} ${args}`);
+    }
+  }
+  // Under the same id, but without encryption.
+  const idOf = (name: string) => /^id = (.*)$/m.exec(fs.readFileSync(join(name, "config"), "utf8"))![1]!;
+  const config = join(path("open"), "config");
+  fs.writeFileSync(config, fs.readFileSync(config, "utf8").replace(idOf(path("open")), idOf(repository)));
+  hostile.meet(`redirect=${path("open")}`, ["list", location], { code: 61 });
+  hostile.meet(`redirect=${path("open")}`, ["create", `${location}::x`, "src"], {
+    code: 61,
+    cwd: place.path,
+  });
+  assert.deepEqual(hostile.kept(), before);
+  hostile.honest(["list", location]);
+});
+
+/** Id of the one chunk of a file in an archive. */
+function chunkOf({ place, repository }: HostilePlace, archive: string): string {
+  const dump = place.alcove(["debug", "dump-archive", `${repository}::${archive}`, "-"]).stdout;
+  return /"chunks":\s*\[\s*\[\s*"(?:\\u007f)?([0-9a-f]{64})"/.exec(dump)![1]!;
+}
+
+borgTest("a file that looks like a manifest is not taken for one (CVE-2016-10099)", () => {
+  using hostile = hostilePlace("repokey");
+  const { place, location, repository } = hostile;
+  const manifest: Packable = new Map<string, Packable>([
+    ["version", 1],
+    ["archives", new Map()],
+    ["timestamp", "2099-01-01T00:00:00.000000"],
+    ["config", new Map()],
+    ["item_keys", ["path"]],
+  ]);
+  const withTam = new Map<string, Packable>([
+    ...(manifest as Map<string, Packable>),
+    [
+      "tam",
+      new Map<string, Packable>([
+        ["type", "HKDF_HMAC_SHA512"],
+        ["hmac", new Uint8Array(64)],
+        ["salt", new Uint8Array(64)],
+      ]),
+    ],
+  ]);
+  const stranger = { BORG_BASE_DIR: join(place.path, "stranger") };
+  for (const [name, value, code] of [["plain", manifest, 98], ["forged", withTam, 97]] as const) {
+    fs.mkdirSync(join(place.path, name));
+    fs.writeFileSync(join(place.path, name, "file"), encodeMsgpack(value));
+    place.alcove(["create", `${repository}::${name}`, name], {
+      env: { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" },
+    });
+    const trick = `as-manifest=${chunkOf(hostile, name)}`;
+    place.alcove(["list", location], {
+      env: { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes", BORG_RSH: rsh("honest") },
+    });
+    const before = hostile.kept();
+    hostile.meet(trick, ["list", location], { code });
+    hostile.meet(trick, ["create", `${location}::x`, "src"], { code, cwd: place.path });
+    // A machine that has never seen the repository believes it as little.
+    hostile.meet(trick, ["list", location], { code, env: stranger });
+    assert.deepEqual(hostile.kept(), before);
+  }
+});
+
+borgTest(
+  "a file that looks like an archive does not become one when the manifest is lost (CVE-2023-36811)",
+  () => {
+    using hostile = hostilePlace("repokey");
+    const { place, location, repository } = hostile;
+    const archive = new Map<string, Packable>([
+      ["version", 1],
+      ["name", "fake"],
+      ["items", []],
+      ["cmdline", ["borg"]],
+      ["hostname", "host"],
+      ["username", "user"],
+      ["time", "2099-01-01T00:00:00.000000"],
+      ["time_end", "2099-01-01T00:00:00.000000"],
+      ["comment", ""],
+      ["chunker_params", ["buzhash", 19, 23, 21, 4095]],
+    ]);
+    fs.mkdirSync(join(place.path, "trap"));
+    fs.writeFileSync(join(place.path, "trap", "file"), encodeMsgpack(archive));
+    hostile.honest(["create", `${location}::trap`, "trap"]);
+    const relocated = { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" };
+    place.alcove(["debug", "delete-obj", repository, "0".repeat(64)], { env: relocated });
+    const env = { ...relocated, BORG_CHECK_I_KNOW_WHAT_I_AM_DOING: "YES" };
+    hostile.meet("honest", ["check", "--repair", location], { code: 0, env });
+    assert.equal(hostile.honest(["list", "--short", location]).stdout, "a\ntrap\n");
+    place.borg(["check", repository], { env: { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" } });
+  },
+);
