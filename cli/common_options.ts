@@ -16,10 +16,11 @@ export interface CommonValues {
   umask: number;
   remote_path: string | undefined;
   rsh: string | undefined;
-  /** KiB per second; 0 or undefined for no limit. */
-  upload_ratelimit: number | undefined;
-  /** MiB. */
-  upload_buffer: number | undefined;
+  /** In KiB per second; 0 for as fast as it goes. Only connections to servers heed it. */
+  upload_ratelimit: number;
+  /** In MiB; 0 for none. Only connections to servers have one. */
+  upload_buffer: number;
+  debug_profile: string | undefined;
   consider_part_files: boolean;
 }
 
@@ -87,6 +88,47 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
     name: "rsh",
     metavar: "RSH",
     help: "the command that connects to the server (default: ssh)",
+  },
+  {
+    flags: ["--upload-ratelimit"],
+    name: "upload_ratelimit",
+    metavar: "RATE",
+    parse: parseInteger,
+    default: 0,
+    help: "send at most this many KiB per second to a server (default: 0, no limit)",
+  },
+  {
+    flags: ["--remote-ratelimit"],
+    name: "upload_ratelimit",
+    metavar: "RATE",
+    parse: parseInteger,
+    default: 0,
+    hidden: true,
+    help: "deprecated, use --upload-ratelimit",
+  },
+  {
+    flags: ["--upload-buffer"],
+    name: "upload_buffer",
+    metavar: "SIZE",
+    parse: parseInteger,
+    default: 0,
+    help: "keep up to this many MiB that are still to be sent to a server (default: 0)",
+  },
+  {
+    flags: ["--remote-buffer"],
+    name: "upload_buffer",
+    metavar: "SIZE",
+    parse: parseInteger,
+    default: 0,
+    hidden: true,
+    help: "deprecated, use --upload-buffer",
+  },
+  {
+    flags: ["--debug-profile"],
+    name: "debug_profile",
+    metavar: "FILE",
+    hidden: true,
+    help: "accepted for scripts that were written for borg; no profile is written",
   },
   {
     flags: ["--consider-part-files"],

@@ -109,6 +109,11 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
       message: versionLine("alcove"),
     });
   }
+  if (common.debug_profile !== undefined) {
+    const message =
+      `${common.debug_profile} is not written: --debug-profile is accepted for borg's sake alone`;
+    reporter.emit({ type: "log_message", levelname: "WARNING", name: "alcove", message });
+  }
   let code: number;
   try {
     code = await command.run(context, values) ?? reporter.exitCode(modern);
@@ -189,7 +194,8 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     if (signal === "SIGINT" && clean && context.stoppedBy === null) {
       context.stoppedBy = code;
       reporter.finish();
-      printError("Stopping: saving a checkpoint first. Once more to stop at once.\n");
+      const message = "Stopping: saving a checkpoint first. Once more to stop at once.";
+      reporter.emit({ type: "log_message", levelname: "WARNING", name: "alcove", message });
       return;
     }
     if (context.ending) process.exit(code);

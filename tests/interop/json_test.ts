@@ -4,22 +4,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { borgTest } from "../fixtures/borg.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
+import { assertCovers } from "../fixtures/json_shape.ts";
 import { makeTree } from "../fixtures/tree.ts";
-
-/** Every key of `theirs` is in `ours` with a value of the same type, all the way down. */
-function assertCovers(ours: unknown, theirs: unknown, path = "$"): void {
-  const kind = (value: unknown): string =>
-    Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
-  assert.equal(kind(ours), kind(theirs), path);
-  if (Array.isArray(theirs)) {
-    if (theirs.length > 0) assertCovers((ours as unknown[])[0], theirs[0], `${path}[0]`);
-  } else if (theirs !== null && typeof theirs === "object") {
-    for (const [key, value] of Object.entries(theirs)) {
-      assert.ok(Object.hasOwn(ours as object, key), `${path}.${key} is missing`);
-      assertCovers((ours as Record<string, unknown>)[key], value, `${path}.${key}`);
-    }
-  }
-}
 
 function makeRepository(place: Workplace): void {
   makeTree(join(place.path, "tree"));
