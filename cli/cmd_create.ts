@@ -120,6 +120,7 @@ function prepare(
     compression: values.compression,
     largestChunk: largestChunk(values.chunker_params),
     spawner,
+    breathe: makeBreath(),
   });
   const recorder = new ChunkListRecorder(() => new ChunksIndex());
   const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
