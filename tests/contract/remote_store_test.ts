@@ -1,4 +1,4 @@
-/** The store contract over borg's remote protocol, against a real `borg serve`. */
+/** The store contract over borg's remote protocol, against a real `borg serve` and against our own server. */
 import process from "node:process";
 import { borgVersion } from "../fixtures/borg.ts";
 import { openServedStore, type ServerOptions } from "../fixtures/remote_store.ts";
@@ -34,6 +34,17 @@ function servedStoreMaker(name: string, command: readonly string[]): StoreMaker 
   };
 }
 
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+
+storeContract(servedStoreMaker("RemoteStore of alcove serve", [
+  Deno.execPath(),
+  "run",
+  "-A",
+  "--no-prompt",
+  "--quiet",
+  MAIN,
+  "serve",
+]));
 if (borgVersion !== null || process.env["CI"]) {
   storeContract(servedStoreMaker("RemoteStore of borg serve", ["borg", "serve"]));
 } else console.log("skipped, borg is not installed: the contract over borg serve");
