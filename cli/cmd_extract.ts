@@ -93,7 +93,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     dryRun: values.dry_run,
     parts: context.common.consider_part_files,
     spawner,
-    ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printBytes(data) } : {}),
+    ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printData(data) } : {}),
     ...(values.output_list
       ? {
         list: (path: string) =>

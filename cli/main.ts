@@ -32,12 +32,28 @@ import { versionLine } from "./version.ts";
 const EXIT_ERROR = 2;
 /** How long giving back a lock may take when a signal ends the process. */
 const SIGNAL_GRACE_MS = 2000;
-/** What a shell reports of a program that a closed pipe ended. */
-const EXIT_BROKEN_PIPE = 141;
 
 const env = (name: string): string | undefined => process.env[name];
 const modern = env("BORG_EXIT_CODES") === "modern";
-const print = (text: string): void => writeStdout(encodeText(text));
+
+/** Who read our text has left, because they had what they wanted (`| head`). */
+class ReaderLeft extends Error {}
+
+const isClosedPipe = (error: unknown): boolean => error instanceof OsError && error.code === "EPIPE";
+const printBytes = (bytes: Uint8Array): void => {
+  try {
+    writeStdout(bytes);
+  } catch (error) {
+    throw isClosedPipe(error) ? new ReaderLeft() : error;
+  }
+};
+const print = (text: string): void => {
+  try {
+    printBytes(encodeText(text));
+  } catch (error) {
+    if (!(error instanceof ReaderLeft)) throw error;
+  }
+};
 const printError = (text: string): void => {
   try {
     writeStderr(encodeText(text));
@@ -119,7 +135,7 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
     code = await command.run(context, values) ?? reporter.exitCode(modern);
   } catch (error) {
     reporter.finish();
-    code = context.stoppedBy ?? exitCode(error);
+    code = context.stoppedBy ?? (error instanceof ReaderLeft ? reporter.exitCode(modern) : exitCode(error));
     if (context.ending) await new Promise(() => {}); // the signal's handler exits
     reportError(error, reporter);
   }
@@ -175,7 +191,8 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     argv: ["alcove", ...argv],
     cwd: process.cwd(),
     print,
-    printBytes: writeStdout,
+    printBytes,
+    printData: writeStdout,
     nowUs,
     startUs,
     stoppedBy: null,
@@ -210,13 +227,12 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
 }
 
 function exitCode(error: unknown): number {
-  if (error instanceof OsError && error.code === "EPIPE") return EXIT_BROKEN_PIPE;
   return error instanceof AppError && modern ? error.exitCode : EXIT_ERROR;
 }
 
 /** One sentence for what is expected, a stack for what is a bug. */
 function reportError(error: unknown, reporter: CliReporter): void {
-  if (error instanceof OsError && error.code === "EPIPE") return;
+  if (error instanceof ReaderLeft || isClosedPipe(error)) return;
   const expected = error instanceof AppError || error instanceof OsError;
   reporter.emit({
     type: "log_message",
@@ -238,10 +254,8 @@ if (import.meta.main !== false) {
     code = await main(process.argv.slice(2));
   } catch (error) {
     code = exitCode(error);
-    if (code !== EXIT_BROKEN_PIPE) {
-      const expected = error instanceof AppError || error instanceof OsError;
-      printError(`${expected ? error.message : (error as Error)?.stack ?? error}\n`);
-    }
+    const expected = error instanceof AppError || error instanceof OsError;
+    printError(`${expected ? error.message : (error as Error)?.stack ?? error}\n`);
   }
   process.exit(code);
 }
