@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { AppError, OsError, UsageError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
 import {
   Host,
   isTerminal,
@@ -17,7 +18,7 @@ import {
 } from "../core/platform/mod.ts";
 import { terminalWidth, Users, writeStderr, writeStdout } from "../core/platform/mod.ts";
 import { encodeText } from "../core/bytes/mod.ts";
-import { findCommand, nearest, parseCommandArgs } from "./args.ts";
+import { deprecations, findCommand, nearest, parseCommandArgs } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
 import type { CommonValues } from "./common_options.ts";
 import type { CommandContext } from "./context.ts";
@@ -100,7 +101,7 @@ async function main(argv: readonly string[]): Promise<number> {
     print(commandHelp(command.spec));
     return 0;
   }
-  return await runCommand(command, values, argv);
+  return await runCommand(command, values, { argv, warnings: deprecations(command.spec, invocation.rest) });
 }
 
 function unknownMember(family: string, word: string, commands: readonly { name: string }[]): UsageError {
@@ -112,11 +113,16 @@ function unknownMember(family: string, word: string, commands: readonly { name: 
   ]);
 }
 
-async function runCommand(command: Command, values: Values, argv: readonly string[]): Promise<number> {
+async function runCommand(
+  command: Command,
+  values: Values,
+  { argv, warnings }: { argv: readonly string[]; warnings: readonly string[] },
+): Promise<number> {
   const common = values as unknown as CommonValues;
   setUmask(common.umask);
   const reporter = makeReporter(common);
   const context = makeContext(common, reporter, argv);
+  for (const warning of warnings) log(reporter, "WARNING", warning);
   if (common.show_version) {
     reporter.emit({
       type: "log_message",
@@ -131,7 +137,11 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
     reporter.emit({ type: "log_message", levelname: "WARNING", name: "alcove", message });
   }
   let code: number;
+  let profiled: (() => Promise<void>) | null = null;
   try {
+    if (common.debug_profile !== undefined) {
+      profiled = await (await import("./profile.ts")).startProfile(context, common.debug_profile);
+    }
     code = await command.run(context, values) ?? reporter.exitCode(modern);
   } catch (error) {
     reporter.finish();
@@ -139,6 +149,7 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
     if (context.ending) await new Promise(() => {}); // the signal's handler exits
     reportError(error, reporter);
   }
+  await profiled?.();
   reporter.finish();
   if (common.show_rc) {
     const level = code === 0 ? "INFO" : code === 1 || (code >= 100 && code < 128) ? "WARNING" : "ERROR";
