@@ -21,11 +21,6 @@ export interface CommonValues {
   upload_buffer: number;
   debug_profile: string | undefined;
   rsh: string | undefined;
-  /** In KiB per second; 0 for as fast as it goes. Only connections to servers heed it. */
-  upload_ratelimit: number;
-  /** In MiB; 0 for none. Only connections to servers have one. */
-  upload_buffer: number;
-  debug_profile: string | undefined;
   consider_part_files: boolean;
 }
 
@@ -123,47 +118,6 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
     name: "debug_profile",
     metavar: "FILE",
     help: "write a profile of the run to FILE, for Chrome's developer tools and their like (.cpuprofile)",
-  },
-  {
-    flags: ["--upload-ratelimit"],
-    name: "upload_ratelimit",
-    metavar: "RATE",
-    parse: parseInteger,
-    default: 0,
-    help: "send at most this many KiB per second to a server (default: 0, no limit)",
-  },
-  {
-    flags: ["--remote-ratelimit"],
-    name: "upload_ratelimit",
-    metavar: "RATE",
-    parse: parseInteger,
-    default: 0,
-    hidden: true,
-    help: "deprecated, use --upload-ratelimit",
-  },
-  {
-    flags: ["--upload-buffer"],
-    name: "upload_buffer",
-    metavar: "SIZE",
-    parse: parseInteger,
-    default: 0,
-    help: "keep up to this many MiB that are still to be sent to a server (default: 0)",
-  },
-  {
-    flags: ["--remote-buffer"],
-    name: "upload_buffer",
-    metavar: "SIZE",
-    parse: parseInteger,
-    default: 0,
-    hidden: true,
-    help: "deprecated, use --upload-buffer",
-  },
-  {
-    flags: ["--debug-profile"],
-    name: "debug_profile",
-    metavar: "FILE",
-    hidden: true,
-    help: "accepted for scripts that were written for borg; no profile is written",
   },
   {
     flags: ["--consider-part-files"],

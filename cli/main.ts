@@ -131,11 +131,6 @@ async function runCommand(
       message: versionLine("alcove"),
     });
   }
-  if (common.debug_profile !== undefined) {
-    const message =
-      `${common.debug_profile} is not written: --debug-profile is accepted for borg's sake alone`;
-    reporter.emit({ type: "log_message", levelname: "WARNING", name: "alcove", message });
-  }
   let code: number;
   let profiled: (() => Promise<void>) | null = null;
   try {
