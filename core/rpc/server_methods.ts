@@ -32,6 +32,8 @@ export interface ServerMethod {
 
 /** An answer of more ids than this cannot be read by anybody; clients ask for 100,000 at most. */
 const MAX_IDS = 1_000_000;
+/** A key has less than 1000 bytes; it goes into the configuration, which is read whole, and counts for no quota. */
+const MAX_KEY_BYTES = 64 << 10;
 const FRACTION_OF_A_PERCENT = 1e6;
 
 export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
@@ -90,7 +92,13 @@ export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
 
   save_key: {
     positions: ["keydata"],
-    run: ({ store }, args) => nothing(store.saveKey(args.bytes("keydata"))),
+    run({ store }, args) {
+      const key = args.bytes("keydata");
+      if (key.length > MAX_KEY_BYTES) {
+        throw new AppError("Error", [`Cannot save ${key.length} bytes as a key`]);
+      }
+      return nothing(store.saveKey(key));
+    },
   },
   load_key: { positions: [], run: async ({ store }) => await store.loadKey() ?? new Uint8Array(0) },
 
