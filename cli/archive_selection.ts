@@ -3,7 +3,7 @@ import type { ArchiveInfo, Manifest } from "../core/archive/mod.ts";
 import { globToRegExp } from "../core/fs/mod.ts";
 import { hexOfId } from "../core/bytes/mod.ts";
 import type { OptionSpec } from "./spec.ts";
-import { commandError, parsePositive, parseSortKeys } from "./values.ts";
+import { parsePositive, parseSortKeys, usageError } from "./values.ts";
 
 export interface SelectionValues {
   prefix: string | undefined;
@@ -24,6 +24,7 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
     once: true,
     group,
     help: "only archives whose name starts with this (deprecated, use --glob-archives)",
+    deprecated: "use --glob-archives 'PREFIX*'",
   },
   {
     flags: ["-a", "--glob-archives"],
@@ -79,9 +80,9 @@ export function selectArchives(
   options: { checkpoints: boolean; fill: (text: string) => string },
 ): ArchiveInfo[] {
   if (values.prefix !== undefined && values.glob_archives !== undefined) {
-    throw commandError("--prefix and --glob-archives cannot be used together");
+    throw usageError("--prefix and --glob-archives cannot be used together");
   }
-  if (values.first && values.last) throw commandError("--first and --last cannot be used together");
+  if (values.first && values.last) throw usageError("--first and --last cannot be used together");
   let archives = [...manifest.archives.values()];
   if (!options.checkpoints) archives = archives.filter((info) => !info.name.includes(".checkpoint"));
   const glob = values.prefix === undefined ? values.glob_archives : `${values.prefix}*`;

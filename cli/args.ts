@@ -129,7 +129,7 @@ function findWord(argv: readonly string[]): Invocation {
 export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   const parser = new ArgumentParser({ prog: `alcove ${spec.name}`, add_help: false, allow_abbrev: true });
   parser.error = (message: string): never => {
-    throw new UsageError("CommandError", [`alcove ${spec.name}: ${suggest(message, spec)}`]);
+    throw new UsageError("Error", [`alcove ${spec.name}: ${suggest(message, spec)}`]);
   };
   parser.exit = (_status: number, message = ""): never => parser.error(message);
   parser.add_argument("-h", "--help", { dest: "help", action: "store_true" });
@@ -155,8 +155,14 @@ export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   for (const option of known) {
     if (!option.once) continue;
     const given = values[option.name] as unknown[];
-    if (given.length > 1) parser.error(`argument ${option.flags.join("/")}: There can be only one.`);
-    values[option.name] = given.length === 0 ? option.default : given[0];
+    // As in borg, what the option is without being given may be said before.
+    if (given.slice(0, -1).some((value) => JSON.stringify(value) !== JSON.stringify(option.default))) {
+      parser.error(`argument ${option.flags.join("/")}: There can be only one.`);
+    }
+    values[option.name] = given.length === 0 ? option.default : given.at(-1);
+  }
+  if (values["stats"] && values["quick_stats"]) {
+    parser.error("--stats and --quick-stats are mutually exclusive.");
   }
   return remainder ? { ...values, [remainder.name]: others } : values;
 }
@@ -226,6 +232,20 @@ function converter(parse: (text: string) => unknown): (text: string) => unknown 
       throw error;
     }
   };
+}
+
+/** A sentence for each deprecated option among `args`, typed by its full long name, as borg warns of it. */
+export function deprecations(spec: CommandSpec, args: readonly string[]): string[] {
+  const known = [...spec.options, ...COMMON_OPTIONS];
+  const [own] = splitRemainder(spec, args, known);
+  const end = own.indexOf("--");
+  const sentences: string[] = [];
+  for (const word of end < 0 ? own : own.slice(0, end)) {
+    const flag = word.split("=", 1)[0]!;
+    const option = flag.startsWith("--") && known.find(({ flags }) => flags.includes(flag));
+    if (option && option.deprecated) sentences.push(`${flag} is deprecated, ${option.deprecated}.`);
+  }
+  return sentences;
 }
 
 /** Adds the option that was probably meant to argparse's message about an unknown one. */

@@ -30,7 +30,7 @@ async function run(context: CommandContext): Promise<void> {
   const wanted = context.env("ALCOVE_BENCHMARK_BYTES");
   const bytes = wanted === undefined ? BUFFER_BYTES : Number(wanted);
   if (!(Number.isInteger(bytes) && bytes >= 1 && bytes <= 1 << 28)) {
-    throw new UsageError("CommandError", [
+    throw new UsageError("Error", [
       `ALCOVE_BENCHMARK_BYTES cannot be "${wanted}": it is a number of bytes`,
     ]);
   }

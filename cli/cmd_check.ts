@@ -105,6 +105,11 @@ async function checkArchives(
   spawner: ObjectThreads,
 ): Promise<boolean> {
   const { archive } = session.location;
+  if (await session.store.count() === 0) {
+    // Without an object there is none that tells how it is encrypted, either.
+    log(context.reporter, "ERROR", "The repository contains no data at all, the check cannot go on");
+    return false;
+  }
   const codec = await session.openCodec({ anyObject: true });
   let missing = false;
   const choose = (manifest: Manifest) => {

@@ -4,7 +4,7 @@ import type { CommandContext } from "./context.ts";
 import { formatSize } from "./format_size.ts";
 import { openStore } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError, parseInteger } from "./values.ts";
+import { parseInteger } from "./values.ts";
 
 interface CompactValues {
   location: string;
@@ -47,9 +47,6 @@ A segment file is rewritten where more than --threshold percent of it is waste.`
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as CompactValues;
-  if (values.threshold < 0 || values.threshold > 100) {
-    throw commandError("--threshold is a percentage, 0 to 100");
-  }
   await using session = await openStore(context, values.location, { exclusive: true, archive: false });
   if (values.dry_run) return;
   const { freedBytes } = await session.store.compact({

@@ -6,7 +6,7 @@ import type { CommandContext } from "./context.ts";
 import { openStore } from "./session.ts";
 import { localStore } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError } from "./values.ts";
+import { commandError, usageError } from "./values.ts";
 
 interface ConfigValues {
   location: string;
@@ -118,13 +118,13 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   context.print(`${value}\n`);
 }
 
-/** The name of "repository.name" or "name". Throws CommandError for another section, or for what must not be changed. */
+/** The name of "repository.name" or "name". Throws for another section, or for what must not be changed. */
 function requireName(text: string, changes: boolean): string {
   const parts = text.split(".");
   const [section, name] = parts.length === 2 ? [parts[0]!, parts[1]!] : [SECTION, text];
-  if (section !== SECTION) throw commandError(`the configuration has no section '${section}'`);
+  if (section !== SECTION) throw usageError(`the configuration has no section '${section}'`);
   if (changes && !Object.hasOwn(CHECKS, name)) {
-    throw commandError(
+    throw usageError(
       `Cannot change '${name}': only these can be changed: ${Object.keys(CHECKS).join(", ")}`,
     );
   }

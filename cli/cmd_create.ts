@@ -1,5 +1,5 @@
 /** `create`: a new archive of files and folders. */
-import { ArchiveWriter, Backup, ChunkSink, Interrupted } from "../core/archive/mod.ts";
+import { ArchiveWriter, Backup, ChunkListRecorder, ChunkSink, Interrupted } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
@@ -10,6 +10,7 @@ import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
+import { earlierSize } from "./create_total.ts";
 import { aheadOptions, makeSource, neverBackedUp } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
 import { hasFilesCache, openFilesCache } from "./files_cache_mode.ts";
@@ -18,7 +19,7 @@ import { ObjectThreads } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
-import { commandError, parseDateTime } from "./values.ts";
+import { parseDateTime, usageError } from "./values.ts";
 
 /** A thread is for large trees: each root costs it memory and a turn. */
 const MAX_THREAD_ROOTS = 16;
@@ -67,11 +68,16 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkThread });
   if (values.dry_run) return dryRun(context, source);
 
+  if (context.reporter.progress) {
+    const hostname = context.env("BORG_HOSTNAME") ?? context.host.hostname;
+    context.reporter.setArchiveTotal(await earlierSize(session, { argv: context.argv, hostname }));
+  }
   const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
   context.stopCleanly();
   try {
     await backup.work.run();
-    await backup.writer.save();
+    const { stats } = await backup.writer.save();
+    backup.recorder.keep(session.chunkLists(), backup.writer.id!, stats!);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     session.afterCommit();
@@ -90,15 +96,15 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 function validate(values: CreateValues, paths: readonly string[]): void {
   const sources = [values.content_from_command, values.paths_from_command, values.paths_from_stdin];
   if (sources.filter(Boolean).length > 1) {
-    throw commandError(
+    throw usageError(
       "--content-from-command, --paths-from-command and --paths-from-stdin exclude each other",
     );
   }
   if (values.paths_from_stdin) {
-    if (paths.length > 0) throw commandError("--paths-from-stdin takes no PATH");
+    if (paths.length > 0) throw usageError("--paths-from-stdin takes no PATH");
   } else if (paths.length === 0) {
     const what = sources.some(Boolean) ? "no command given" : "nothing to back up: give at least one path";
-    throw commandError(what);
+    throw usageError(what);
   }
 }
 
@@ -111,7 +117,7 @@ function prepare(
     timestampUs: number | undefined;
     spawner: WorkerSpawner;
   },
-): { writer: ArchiveWriter; work: Backup; dispose: () => void } {
+): { writer: ArchiveWriter; recorder: ChunkListRecorder; work: Backup; dispose: () => void } {
   const { values, source, timestampUs, spawner } = options;
   const { store, codec, manifest, location } = session;
   const seen = new ChunksIndex();
@@ -119,8 +125,10 @@ function prepare(
     compression: values.compression,
     largestChunk: largestChunk(values.chunker_params),
     spawner,
+    breathe: makeBreath(),
   });
-  const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
+  const recorder = new ChunkListRecorder(() => new ChunksIndex());
+  const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
     name: location.archive!,
     comment: session.fill(values.comment),
     chunkerParams: values.chunker_params,
@@ -139,8 +147,10 @@ function prepare(
   });
   return {
     writer,
+    recorder,
     work,
     dispose: () => {
+      recorder.dispose();
       sink.dispose();
       chunker.dispose();
       seen.dispose();
@@ -165,7 +175,7 @@ export function resolveTimestamp(context: CommandContext, text: string): number 
     if (!(error instanceof OsError)) throw error;
   }
   const us = parseDateTime(text);
-  if (us === null) throw commandError(`--timestamp: neither a file nor a date and time: '${text}'`);
+  if (us === null) throw usageError(`--timestamp: neither a file nor a date and time: '${text}'`);
   return us;
 }
 

@@ -10,7 +10,7 @@ import { LineBuffer } from "./line_buffer.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError } from "./values.ts";
+import { usageError } from "./values.ts";
 
 interface DiffValues extends PatternValues {
   location: string;
@@ -42,13 +42,24 @@ Fields for --sort-by: path size size_diff size_added size_removed user group uid
       name: "numeric_ids",
       help: "accepted for compatibility: owners are compared by name, as borg does with this option, too",
     },
-    { flags: ["--numeric-owner"], name: "numeric_ids", hidden: true, help: "deprecated, use --numeric-ids" },
+    {
+      flags: ["--numeric-owner"],
+      name: "numeric_ids",
+      hidden: true,
+      help: "deprecated, use --numeric-ids",
+      deprecated: "use --numeric-ids",
+    },
     {
       flags: ["--same-chunker-params"],
       name: "same_chunker_params",
       help: "believe that both archives were made with the same chunker parameters",
     },
-    { flags: ["--sort"], name: "sort", help: "sort by path (deprecated, use --sort-by path)" },
+    {
+      flags: ["--sort"],
+      name: "sort",
+      help: "sort by path (deprecated, use --sort-by path)",
+      deprecated: "use --sort-by path",
+    },
     {
       flags: ["--sort-by"],
       name: "sort_by",
@@ -80,7 +91,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   });
   const secondName = session.fill(values.archive2);
   if (secondName === "" || secondName.includes("/") || secondName.includes("::")) {
-    throw commandError(`not the name of an archive: '${values.archive2}'`);
+    throw usageError(`not the name of an archive: '${values.archive2}'`);
   }
   const from = await session.openArchive(session.location.archive!);
   const to = await session.openArchive(secondName);

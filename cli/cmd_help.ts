@@ -46,7 +46,7 @@ async function page(name: string, { epilog_only, usage_only }: HelpValues): Prom
   const commands = COMMANDS.map((command) => command.name);
   const topics = HELP_TOPICS.map((topic) => topic.name);
   const near = nearest(name, [...commands, ...topics]);
-  throw new UsageError("CommandError", [
+  throw new UsageError("Error", [
     near
       ? `alcove help: there is no help on '${name}' (did you mean ${near}?)`
       : `alcove help: there is no help on '${name}'; commands: ${commands.join(", ")}; topics: ${

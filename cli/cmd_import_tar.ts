@@ -2,6 +2,7 @@
 import {
   ArchiveWriter,
   Backup,
+  ChunkListRecorder,
   ChunkSink,
   deviceNumber,
   Interrupted,
@@ -115,10 +116,12 @@ async function importTar(
     compression: values.compression,
     largestChunk: largestChunk(values.chunker_params),
     spawner: new ObjectThreads(context),
+    breathe: makeBreath(),
   });
+  const recorder = new ChunkListRecorder(() => new ChunksIndex());
   const chunker = createChunker(values.chunker_params, codec.chunkSeed);
   try {
-    const writer = new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
+    const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
       name: location.archive!,
       comment: session.fill(values.comment),
       chunkerParams: values.chunker_params,
@@ -139,7 +142,8 @@ async function importTar(
       await backup.run();
       // What a filter that failed has not unpacked must not look like a whole archive.
       await input.end();
-      await writer.save();
+      const { stats } = await writer.save();
+      recorder.keep(session.chunkLists(), writer.id!, stats!);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       session.afterCommit();
@@ -149,6 +153,7 @@ async function importTar(
     context.reporter.finish();
     if (values.stats || values.quick_stats || values.json) await printStats(context, session, values, writer);
   } finally {
+    recorder.dispose();
     sink.dispose();
     chunker.dispose();
     seen.dispose();

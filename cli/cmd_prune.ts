@@ -155,14 +155,11 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   await deleteArchives(context, session, doomed, values);
 }
 
-/** Throws CommandError where the options contradict each other or name no rule at all. */
+/** Throws CommandError where the options name no rule at all. */
 function policyOf(values: PruneValues): PrunePolicy {
   const rules = PRUNE_RULES.filter((rule) => values[rule] !== 0);
   if (values.within === undefined && rules.length === 0) {
     throw commandError("nothing says what to keep: give at least one of the --keep-… options");
-  }
-  if (values.stats && values.quick_stats) {
-    throw commandError("--stats and --quick-stats cannot be used together");
   }
   return {
     keep: Object.fromEntries(rules.map((rule) => [rule, values[rule]])),
@@ -260,7 +257,7 @@ function makeProgress(context: CommandContext, archives: number) {
         operation: 1,
         msgid: "prune",
         finished: false,
-        current: Math.floor(archives * done / total) + 1,
+        current: Math.min(archives, Math.floor(archives * done / total) + 1),
         total: archives,
         message: `Pruning archives ${percent.toFixed(0).padStart(3)}%`,
       });

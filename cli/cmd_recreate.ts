@@ -1,8 +1,8 @@
 /** `recreate`: archives made anew from old ones. */
 import {
   type Archive,
-  type ArchiveMeta,
   ArchiveWriter,
+  ChunkListRecorder,
   ChunkSink,
   Interrupted,
   ItemFilter,
@@ -11,7 +11,6 @@ import {
   Recreation,
   Repacker,
   Replacement,
-  Stats,
   taggedFolders,
 } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
@@ -30,9 +29,12 @@ import { buildMatcher } from "./pattern_options.ts";
 import { RECREATE_SPEC, type RecreateValues } from "./recreate_options.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command } from "./spec.ts";
-import { commandError } from "./values.ts";
+import { commandError, usageError } from "./values.ts";
 
-/** What an archive is called until it takes the place of the old one. */
+/**
+ * What borg calls an archive until it takes the place of the old one, and leaves behind when it dies in between; ours goes by
+ * this name in its checkpoints alone.
+ */
 const TEMPORARY = ".recreate";
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
@@ -73,7 +75,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 
 function archiveName(name: string): string {
   if (name !== "" && !name.includes("/") && !name.includes("::")) return name;
-  throw commandError(`not a name for an archive: '${name}'`);
+  throw usageError(`not a name for an archive: '${name}'`);
 }
 
 /** Which paths of an archive stay. */
@@ -101,6 +103,15 @@ class RecreateWork implements Disposable {
   async recreate(name: string): Promise<boolean> {
     const { values, context, options: { target } } = this;
     const archive = await this.session.openArchive(name);
+    if (this.session.manifest.archives.has(name + TEMPORARY)) {
+      log(
+        context.reporter,
+        "WARNING",
+        `There is ${
+          printable(name + TEMPORARY)
+        }, which an interrupted recreate may have left. It stays as it is.`,
+      );
+    }
     const selection = await this.#selection(archive);
     const { chunkerParams: old } = archive.meta;
     const rechunk = values.chunker_params !== undefined && !(old && sameParams(values.chunker_params, old))
@@ -120,6 +131,7 @@ class RecreateWork implements Disposable {
       nowMs: monotonicMs,
       interrupted: context.interrupted,
       breathe: makeBreath(),
+      spawner: new ObjectThreads(context),
     });
     return true;
   }
@@ -175,7 +187,8 @@ class RecreateWork implements Disposable {
     const packing = {
       compression: values.compression,
       largestChunk: Math.max(largestChunk(params), largestChunk(DEFAULT_CHUNKER_PARAMS)),
-      spawner: new ObjectThreads(context),
+      spawner: options.spawner,
+      breathe: options.breathe,
     };
     const resources: Disposable[] = [];
     using _all: Disposable = {
@@ -192,13 +205,13 @@ class RecreateWork implements Disposable {
       resources.push({ [Symbol.dispose]: () => repacker.dispose() });
       contents = repacker;
     }
-    const writer = this.#writer(archive, sink, params);
+    const recorder = new ChunkListRecorder(() => new ChunksIndex());
+    resources.push({ [Symbol.dispose]: () => recorder.dispose() });
+    const writer = this.#writer(archive, { sink, recorder, params });
     if (target === undefined) await this.#replacement.prepare();
     context.stopCleanly();
-    let meta: ArchiveMeta;
     try {
       await new Recreation(archive, writer, { metadata: sink, contents }, context.reporter, options).run();
-      meta = await writer.save();
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       session.afterCommit();
@@ -206,18 +219,8 @@ class RecreateWork implements Disposable {
         "Interrupted: the archive is as it was; what was made is kept as a checkpoint",
       ]);
     }
+    await this.#finish(archive, writer, recorder);
     session.afterCommit();
-    if (target === undefined) {
-      const { archives } = session.manifest;
-      const temporary = archives.get(archive.name + TEMPORARY)!;
-      writer.id = await this.#replacement.replace(archives.get(archive.name)!, temporary, {
-        meta,
-        sink,
-        stats: new Stats(),
-        nowUs: context.nowUs(),
-      });
-      session.afterCommit();
-    }
     context.reporter.finish();
     if (!values.stats) return;
     await printStats(
@@ -228,12 +231,25 @@ class RecreateWork implements Disposable {
     );
   }
 
-  #writer(archive: Archive, sink: ChunkSink, params: ChunkerParams): ArchiveWriter {
+  async #finish(archive: Archive, writer: ArchiveWriter, recorder: ChunkListRecorder): Promise<void> {
+    const { manifest } = this.session;
+    const old = manifest.archives.get(archive.name)!;
+    const inPlace = this.options.target === undefined;
+    const { stats } = inPlace ? await writer.complete() : await writer.save();
+    recorder.keep(this.session.chunkLists(), writer.id!, stats!);
+    if (inPlace) await this.#replacement.replace(old, { nowUs: this.context.nowUs() });
+  }
+
+  #writer(
+    archive: Archive,
+    { sink, recorder, params }: { sink: ChunkSink; recorder: ChunkListRecorder; params: ChunkerParams },
+  ): ArchiveWriter {
     const { context, session, values } = this;
     const { store, codec, manifest } = session;
     const { target, timestampUs } = this.options;
-    return new ArchiveWriter({ store, codec, manifest, sink, nowUs: context.nowUs }, {
-      name: target ?? archive.name + TEMPORARY,
+    return new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
+      name: target ?? archive.name,
+      ...(target === undefined ? { replacesAs: archive.name + TEMPORARY } : {}),
       comment: values.comment === undefined ? archive.meta.comment : session.fill(values.comment),
       chunkerParams: params,
       cmdline: [...context.argv],

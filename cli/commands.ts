@@ -105,6 +105,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./cmd_key_import.ts"),
   },
   {
+    name: "key migrate-to-repokey",
+    summary: "give a repository of the old passphrase mode a key",
+    load: () => import("./cmd_key_migrate_to_repokey.ts"),
+  },
+  {
     name: "key export-related-secrets",
     summary: "save the secrets that make another repository a related one",
     load: () => import("./cmd_key_export_related_secrets.ts"),

@@ -43,7 +43,7 @@ export class Template {
       if (key !== undefined) this.#addKey(key, spec ?? "", known);
       else if (whole === "{{" || whole === "}}") this.#parts.push(whole[0]!);
       else if (whole === "{" || whole === "}") {
-        throw new UsageError("CommandError", ["A format has a single brace"]);
+        throw new UsageError("Error", ["A format has a single brace"]);
       } else this.#parts.push(whole);
     }
   }
@@ -54,7 +54,7 @@ export class Template {
       this.#parts.push(padText(fixed, spec));
       return;
     }
-    if (!known.has(key)) throw new UsageError("CommandError", [`A format has an unknown key: ${key}`]);
+    if (!known.has(key)) throw new UsageError("Error", [`A format has an unknown key: ${key}`]);
     this.keys.add(key);
     this.#parts.push({ key, spec });
   }
@@ -80,7 +80,7 @@ export function formatValue(value: TemplateValue, spec: string): string {
   if (spec === "") return String(value);
   if (typeof value === "string") return padText(value, spec);
   const match = /^(?:(.)?([<>^=]))?([+ ]?)(0?)(\d+)?(,?)d?$/.exec(spec);
-  if (!match) throw new UsageError("CommandError", [`A format cannot show a number as "${spec}"`]);
+  if (!match) throw new UsageError("Error", [`A format cannot show a number as "${spec}"`]);
   const [, fill, align = ">", sign, zero, width = "0", comma] = match;
   let digits = comma ? Math.abs(value).toLocaleString("en-US") : String(Math.abs(value));
   const prefix = value < 0 ? "-" : sign ?? "";

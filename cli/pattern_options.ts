@@ -1,10 +1,10 @@
 /** The options that choose paths, in the order in which they stand on the command line. */
-import { PathMatcher, patternLines, RuleList } from "../core/fs/mod.ts";
+import { PathMatcher, PatternLineError, patternLines, RuleList } from "../core/fs/mod.ts";
 import { decodeText } from "../core/bytes/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { CommandContext } from "./context.ts";
 import type { OptionSpec, PositionalSpec } from "./spec.ts";
-import { commandError, parsePath } from "./values.ts";
+import { commandError, parsePath, usageError } from "./values.ts";
 
 /** One of the pattern options as parsed; the order among them is kept because they share one name. */
 interface PatternOption {
@@ -52,12 +52,12 @@ function readText(context: CommandContext, path: string): string {
   try {
     return decodeText(context.files.readFile(path));
   } catch (error) {
-    if (error instanceof OsError) throw commandError(`Cannot read the pattern file: ${error.message}`);
+    if (error instanceof OsError) throw usageError(`Cannot read the pattern file: ${error.message}`);
     throw error;
   }
 }
 
-/** The rules of the options, and the roots that pattern lines name. Throws CommandError on a bad pattern. */
+/** The rules of the options, and the roots that pattern lines name. Throws a sentence on a bad pattern. */
 export function collectRules(context: CommandContext, values: PatternValues): RuleList {
   const list = new RuleList();
   try {
@@ -68,7 +68,8 @@ export function collectRules(context: CommandContext, values: PatternValues): Ru
       else for (const line of patternLines(readText(context, value))) list.addExclude(line);
     }
   } catch (error) {
-    if (error instanceof RangeError) throw commandError(`Cannot use a pattern: ${error.message}`);
+    if (error instanceof PatternLineError) throw commandError(`Cannot use a pattern: ${error.message}`);
+    if (error instanceof RangeError) throw usageError(`Cannot use a pattern: ${error.message}`);
     throw error;
   }
   return list;
@@ -84,7 +85,7 @@ export function buildMatcher(
   try {
     matcher.addIncludePaths(paths);
   } catch (error) {
-    if (error instanceof RangeError) throw commandError(`Cannot use a path: ${error.message}`);
+    if (error instanceof RangeError) throw usageError(`Cannot use a path: ${error.message}`);
     throw error;
   }
   return matcher;

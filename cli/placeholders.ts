@@ -4,6 +4,7 @@
  */
 import { UsageError } from "../core/errors.ts";
 import { formatLocalTime, strftime, type ZonedTime } from "./local_time.ts";
+import { usageError } from "./values.ts";
 
 export interface PlaceholderSource {
   readonly pid: number;
@@ -47,17 +48,16 @@ export function fillPlaceholders(text: string, source: PlaceholderSource): strin
       if (whole === "{{") return "{";
       if (whole === "}}") return "}";
       if (name === undefined) {
-        throw new UsageError("PlaceholderError", [
-          text,
-          text,
-          "ValueError",
-          "a single brace",
-        ]);
+        throw usageError(`Cannot fill in '${text}': it has a single brace`);
       }
       const value = Object.hasOwn(known, name) ? known[name]!() : undefined;
       if (value === undefined) throw new UsageError("InvalidPlaceholder", [name, text]);
       if (typeof value !== "string") return format ? strftime(value, format) : value.iso;
-      return format ? padText(value, format) : value;
+      try {
+        return format ? padText(value, format) : value;
+      } catch (error) {
+        throw new UsageError("PlaceholderError", [text, text, "ValueError", (error as Error).message]);
+      }
     },
   );
 }
@@ -65,7 +65,7 @@ export function fillPlaceholders(text: string, source: PlaceholderSource): strin
 /** Width and alignment of Python's format language for text: `<10`, `>10`, `^10`, `10`, with a fill character. */
 export function padText(value: string, format: string): string {
   const match = /^(?:(.)?([<>^]))?(\d+)?(?:\.(\d+))?s?$/u.exec(format);
-  if (!match) throw new UsageError("CommandError", [`Cannot understand the format "${format}"`]);
+  if (!match) throw usageError(`Cannot understand the format "${format}"`);
   const [, fill = " ", align = "<", width = "0", precision] = match;
   const text = precision === undefined ? value : [...value].slice(0, Number(precision)).join("");
   const missing = Number(width) - [...text].length;

@@ -24,13 +24,14 @@ import {
   type EncryptionMode,
   keylessMaterial,
   type KeyMaterial,
+  LEGACY_PASSPHRASE_TYPE,
   modeTraits,
   type ObjectCodec,
   wipeKey,
 } from "../core/object/mod.ts";
 import { borrowAccel, randomBytes } from "../core/platform/mod.ts";
 import type { StoreDeleter } from "../core/store/mod.ts";
-import { AppError, OsError } from "../core/errors.ts";
+import { AppError, KeyError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
@@ -47,7 +48,7 @@ import {
   type StoreOptions,
 } from "./session_store.ts";
 import { StoredKey } from "./stored_key.ts";
-import { commandError } from "./values.ts";
+import { usageError } from "./values.ts";
 
 /** An open repository, locked, without its key. */
 export interface StoreSession extends AsyncDisposable {
@@ -106,7 +107,7 @@ export async function openStore(
   options: StoreOptions,
 ): Promise<StoreSession> {
   if (options.exclusive && !context.common.lock) {
-    throw commandError(
+    throw usageError(
       "--bypass-lock is for commands that only read: two that write would destroy the repository",
     );
   }
@@ -259,7 +260,9 @@ class OpenRepository implements Session, NewSession {
     const reading = readKey(this.#keys(), mode, () => this.store.loadKey());
     // Another thread derives the key: meanwhile this one finds out what the machine lends.
     this.#accel();
-    const { material, keyFile, passphrase } = await reading;
+    const { material, keyFile, passphrase } = await reading.catch((error) => {
+      throw hintAtMigration(error, stored);
+    });
     this.keyFilePath = keyFile;
     this.#passphraseProtected = passphrase !== "";
     this.#codec = await this.#makeCodec(material, nonceFloor(stored));
@@ -432,6 +435,15 @@ class OpenRepository implements Session, NewSession {
       this.#signal[Symbol.dispose]();
     }
   }
+}
+
+/** Before borg 1.0 there was a mode without a stored key: who still has such a repository learns what to do. */
+function hintAtMigration(error: unknown, stored: Uint8Array): unknown {
+  if (stored[0] !== LEGACY_PASSPHRASE_TYPE) return error;
+  if (!(error instanceof KeyError && error.code === "RepoKeyNotFoundError")) return error;
+  return new KeyError(error.code, [
+    `${error.args[0]}: it is of a mode before borg 1.0, run key migrate-to-repokey`,
+  ]);
 }
 
 function removeFile(context: CommandContext, path: string): void {

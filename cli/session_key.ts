@@ -76,7 +76,8 @@ export async function readKey(
   return { ...await unlock(place.context, open, source), keyFile: found ? found.path : null };
 }
 
-async function unlock(
+/** Material and passphrase, which the environment gives or somebody is asked for. `open` answers null to a wrong one. */
+export async function unlock(
   context: CommandContext,
   open: (passphrase: string) => Promise<KeyMaterial | null>,
   source: string,

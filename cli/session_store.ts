@@ -13,7 +13,7 @@ import { breakLock, createRepository, openRepository, SegmentStore } from "../co
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
-import { commandError } from "./values.ts";
+import { usageError } from "./values.ts";
 import { BORG_VERSION } from "./version.ts";
 
 export interface StoreOptions {
@@ -59,18 +59,18 @@ export function resolveLocation(context: CommandContext, text: string, options: 
   const location = parseLocation(text, fill, context.env("BORG_REPO"));
   if (location === null) {
     if (text === "" || text.startsWith("::")) {
-      throw commandError("no repository given, and BORG_REPO is not set");
+      throw usageError("no repository given, and BORG_REPO is not set");
     }
-    throw commandError(`Cannot understand the location: '${text}'`);
+    throw usageError(`Cannot understand the location: '${text}'`);
   }
   if (options.archive === true && location.archive === undefined) {
-    throw commandError(`'${text}' names no archive: REPOSITORY::ARCHIVE is needed`);
+    throw usageError(`'${text}' names no archive: REPOSITORY::ARCHIVE is needed`);
   }
   if (options.archive === false && location.archive !== undefined) {
-    throw commandError(`'${text}' names an archive: only a REPOSITORY is wanted here`);
+    throw usageError(`'${text}' names an archive: only a REPOSITORY is wanted here`);
   }
   if (options.local && location.proto === "ssh") {
-    throw commandError(`${canonicalPath(location)} is at a server: this command must run there`);
+    throw usageError(`${canonicalPath(location)} is at a server: this command must run there`);
   }
   return location.proto === "ssh" ? location : { ...location, path: resolve(context.cwd, location.path) };
 }

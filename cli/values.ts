@@ -1,5 +1,5 @@
 /** Converters for option values. Each throws a RangeError whose message completes "argument X: …". */
-import { AppError } from "../core/errors.ts";
+import { AppError, UsageError } from "../core/errors.ts";
 
 export function parseInteger(text: string): number {
   // Underscores between digits as in Python, which reads borg's options.
@@ -77,5 +77,8 @@ export function parseDateTime(text: string): number | null {
   return ms * 1000;
 }
 
-/** The sentence for a wrong combination of options. */
+/** The sentence for what a command cannot do, wrong combinations of options among it. */
 export const commandError = (sentence: string): AppError => new AppError("CommandError", [sentence]);
+
+/** The sentence for a command line that cannot be understood: to borg that is its parser's matter, and ends with 2. */
+export const usageError = (sentence: string): UsageError => new UsageError("Error", [sentence]);

@@ -46,7 +46,10 @@ const ERRORS = {
     25,
     "Cannot use this repository: it needs feature(s) {} that this version does not know",
   ),
-  NoManifestError: spec(26, "Cannot open the repository: it has no manifest"),
+  NoManifestError: spec(
+    26,
+    "Cannot open the repository: it has no manifest. If its init was cut off, delete it and init anew; else check --repair can make another",
+  ),
   UnsupportedManifestError: spec(27, "Cannot read the manifest: its format is newer than this version knows"),
 
   "Archive.AlreadyExists": spec(30, "Cannot create archive {}: an archive of that name exists already"),

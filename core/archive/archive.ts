@@ -6,7 +6,7 @@ import { ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, decodeArchiveMeta } from "./archive_meta.ts";
 import type { Item } from "./item.ts";
 import { type ItemStream, readItems, streamItems } from "./items_reader.ts";
-import type { Manifest } from "./manifest.ts";
+import type { ArchiveInfo, Manifest } from "./manifest.ts";
 
 export class Archive {
   private constructor(
@@ -24,24 +24,36 @@ export class Archive {
 
   /**
    * Throws Archive.DoesNotExist, IntegrityError, or the archive TAM errors: an invalid TAM always, a missing one where
-   * `tamRequired` is set (an archive made before 1.0.9 and never upgraded can still be listed without).
+   * `tamRequired` is set. That is for `check` alone: borg 1.4 reads, renames and recreates archives without a TAM, which
+   * borg before 1.2.5 made. `ignoreInvalidTam` takes an invalid one for a missing one.
    */
   static async open(
     store: StoreReader,
     codec: ObjectCodec,
     manifest: Manifest,
-    options: { name: string; tamRequired?: boolean },
+    options: { name: string; tamRequired?: boolean; ignoreInvalidTam?: boolean },
   ): Promise<Archive> {
     const info = manifest.archives.get(options.name);
     if (!info) throw new ArchiveError("Archive.DoesNotExist", [options.name]);
+    return await Archive.load(store, codec, info, options);
+  }
+
+  /** The same of an archive that the manifest need not know any more. */
+  static async load(
+    store: StoreReader,
+    codec: ObjectCodec,
+    info: ArchiveInfo,
+    options: { tamRequired?: boolean; ignoreInvalidTam?: boolean } = {},
+  ): Promise<Archive> {
     const stored = await store.get(info.id);
     const packed = await codec.open(info.id, stored);
     const { fields, authenticated } = codec.unpackAuthenticated("archive", packed, {
       tamRequired: options.tamRequired ?? false,
-      name: options.name,
+      name: info.name,
+      ...(options.ignoreInvalidTam ? { ignoreInvalidArchiveTam: true } : {}),
     });
     const size = { size: packed.length, csize: stored.length };
-    return new Archive(store, codec, options.name, info.id, decodeArchiveMeta(fields), size, authenticated);
+    return new Archive(store, codec, info.name, info.id, decodeArchiveMeta(fields), size, authenticated);
   }
 
   /** All items in archive order, in batches. Parts that checkpoints left are skipped unless `parts` is set. */

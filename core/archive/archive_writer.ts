@@ -9,6 +9,7 @@ import type { StoreDeleter } from "../store/mod.ts";
 import { type ChunkId, encodeText } from "../bytes/mod.ts";
 import { AppError, ArchiveError } from "../errors.ts";
 import { type ArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";
+import type { ChunkListRecorder } from "./chunk_list_recorder.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import type { Item } from "./item.ts";
 import { ItemsWriter } from "./items_writer.ts";
@@ -26,6 +27,8 @@ export interface ArchiveWriterOptions {
   cwd: string;
   /** Start of the backup that the archive shall show; default: when the writer was made. Microseconds since 1970. */
   timestampUs?: number;
+  /** The archive takes the place of one with its name; until then its checkpoints are named after this. */
+  replacesAs?: string;
   /** The metadata that is to be written instead, of an archive that is not a checkpoint. */
   adjust?: (meta: ArchiveMeta) => ArchiveMeta;
 }
@@ -35,6 +38,8 @@ export interface ArchiveWriterContext {
   codec: ObjectCodec;
   manifest: Manifest;
   sink: ChunkSink;
+  /** Learns of every chunk that the archive refers to. */
+  recorder?: ChunkListRecorder;
   /** The present in microseconds since 1970. */
   nowUs(): number;
 }
@@ -59,32 +64,51 @@ export class ArchiveWriter {
     private readonly context: ArchiveWriterContext,
     private readonly options: ArchiveWriterOptions,
   ) {
-    if (context.manifest.archives.has(options.name)) {
+    if (options.replacesAs === undefined && context.manifest.archives.has(options.name)) {
       throw new ArchiveError("Archive.AlreadyExists", [options.name]);
     }
     requireArchiveName(options.name);
     this.#begunUs = context.nowUs();
-    this.#checkpointName = freeCheckpointName(context.manifest, options.name);
+    this.#checkpointName = freeCheckpointName(context.manifest, options.replacesAs ?? options.name);
     this.#items = new ItemsWriter(
       context.codec.chunkSeed,
-      async (chunk) => (await context.sink.add(chunk, this.#metaStats)).id,
+      async (chunk) => {
+        const entry = await context.sink.add(chunk, this.#metaStats);
+        context.recorder?.addChunk(entry);
+        return entry.id;
+      },
     );
   }
 
   /** A returned promise must be awaited before the next call. */
   addItem(item: Item): void | Promise<void> {
+    this.context.recorder?.addItem(item);
     return this.#items.add(item);
   }
 
   /** Commits what there is so far under the checkpoint's name; the next commit replaces it. */
   async checkpoint(): Promise<void> {
     const { id } = await this.#write(this.#checkpointName);
+    await this.#commit();
     this.context.manifest.archives.delete(this.#checkpointName);
     await this.context.sink.forget(id);
   }
 
   /** Writes the archive and commits. */
   async save(): Promise<ArchiveMeta> {
+    const meta = await this.complete();
+    await this.#commit();
+    return meta;
+  }
+
+  async #commit(): Promise<void> {
+    const { store, manifest, nowUs } = this.context;
+    await manifest.write(store, nowUs());
+    await store.commit();
+  }
+
+  /** Writes the archive and enters it into the manifest. The caller writes that, and commits. */
+  async complete(): Promise<ArchiveMeta> {
     const { id, meta } = await this.#write(this.options.name);
     this.id = id;
     this.#items.dispose();
@@ -92,7 +116,7 @@ export class ArchiveWriter {
   }
 
   async #write(name: string): Promise<{ id: ChunkId; meta: ArchiveMeta }> {
-    const { store, codec, manifest, sink, nowUs } = this.context;
+    const { codec, manifest, sink, recorder, nowUs } = this.context;
     await this.#items.flush();
     const now = nowUs();
     const duration = now - this.#begunUs;
@@ -117,9 +141,8 @@ export class ArchiveWriter {
     const packed = codec.packAuthenticated("archive", encodeArchiveMeta(meta));
     const entry = await sink.add(packed, this.#metaStats);
     this.metaSize = entry.csize;
+    if (name === this.options.name) recorder?.addChunk(entry);
     manifest.archives.set(name, { name, id: entry.id, time: meta.time });
-    await manifest.write(store, nowUs());
-    await store.commit();
     return { id: entry.id, meta };
   }
 }

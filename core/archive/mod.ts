@@ -4,6 +4,7 @@ export { allChunks } from "./all_chunks.ts";
 export { archiveChunks, type ChunkListContext, uniqueSize } from "./archive_chunks.ts";
 export type { ArchiveMeta, ArchiveTotals } from "./archive_meta.ts";
 export { ArchiveWriter } from "./archive_writer.ts";
+export { ChunkListRecorder } from "./chunk_list_recorder.ts";
 export { ArchiveCheck } from "./check_archives.ts";
 export { ChunkSink } from "./chunk_sink.ts";
 export { Interrupted } from "./backup_stream.ts";

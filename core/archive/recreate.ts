@@ -1,27 +1,26 @@
 /**
  * An archive made anew from an old one (borg docs, usage/recreate): some of its items left out, its files cut or packed in
- * another way. The new one is complete and committed before the old one goes; then one more commit exchanges them and
- * deletes what nothing refers to any more.
+ * another way. The new one takes the place of the old one, and what nothing refers to any more is deleted, by the one commit
+ * that ends the work: whatever happens before, the old archive is as it was, and nothing else has its name.
  */
 import { type ChunkerParams, createPushChunker, type PushChunker } from "../chunk/mod.ts";
 import type { ChunksIndex } from "../local/mod.ts";
+import type { WorkerSpawner } from "../object/mod.ts";
 import type { StoreDeleter } from "../store/mod.ts";
-import { asChunkId, type ChunkId, encodeText, printable, type Unpacked } from "../bytes/mod.ts";
+import { asChunkId, type ChunkId, encodeText, ID_LENGTH, printable, type Unpacked } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
 import type { Reporter } from "../report.ts";
 import type { Archive } from "./archive.ts";
 import { allChunks } from "./all_chunks.ts";
 import { archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
-import { type ArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";
+import type { ArchiveMeta } from "./archive_meta.ts";
 import type { ArchiveWriter } from "./archive_writer.ts";
 import type { ChunkSink } from "./chunk_sink.ts";
 import { Interrupted } from "./backup_stream.ts";
-import { fetchContents } from "./extract.ts";
-import type { ChunkEntry, Item } from "./item.ts";
+import type { Item } from "./item.ts";
 import type { ArchiveInfo } from "./manifest.ts";
 import { StatsProgress } from "./progress.ts";
-import type { Repacker } from "./repack.ts";
-import { FileContents, WaitingItems } from "./waiting_items.ts";
+import { ContentsMove, type ContentsSink } from "./recreate_contents.ts";
 
 export interface RecreateOptions {
   select(path: string): boolean;
@@ -35,10 +34,9 @@ export interface RecreateOptions {
   /** Asked after each item and chunk; true ends the work with a checkpoint. */
   interrupted(): boolean;
   breathe(): void | Promise<void>;
+  /** Threads that open chunks; without it this thread does it alone. */
+  spawner?: WorkerSpawner | undefined;
 }
-
-/** Where chunks go: {@link ChunkSink}, or the {@link Repacker}, which also stores again what is there. */
-export type ContentsSink = Pick<ChunkSink | Repacker, "send" | "drain">;
 
 const TYPE = 0o170000;
 const STATUS: ReadonlyMap<number, string> = new Map([
@@ -50,8 +48,6 @@ const STATUS: ReadonlyMap<number, string> = new Map([
   [0o010000, "f"],
 ]);
 const LINKABLE: ReadonlySet<number> = new Set([0o100000, 0o060000, 0o020000, 0o010000]);
-/** So many items wait at most for chunks of a file before them. */
-const MAX_WAITING = 1024;
 
 /** Which items stay, and as what: further names of a file whose first name goes take its place. */
 export class ItemFilter {
@@ -91,10 +87,11 @@ export const statusOf = (item: Item): string => STATUS.get(item.mode & TYPE) ?? 
 /** Fills the new archive with what stays of the old one. The caller saves it. */
 export class Recreation {
   readonly #filter: ItemFilter;
-  readonly #waiting: WaitingItems;
   readonly #chunker: PushChunker | null;
-  /** What the chunker gave out and is not sent yet. */
+  /** What the chunker gave out and nobody has taken yet. */
   #cut: Uint8Array[] = [];
+  /** null where files keep their chunks. */
+  readonly #move: ContentsMove | null;
   #lastCheckpointMs: number;
   readonly #progress: StatsProgress;
 
@@ -108,94 +105,83 @@ export class Recreation {
   ) {
     this.#filter = new ItemFilter(options);
     this.#progress = new StatsProgress(reporter, writer.stats, options.nowMs);
-    this.#waiting = new WaitingItems((item) => this.writer.addItem(item));
     this.#lastCheckpointMs = options.nowMs();
     this.#chunker = options.rechunk === null
       ? null
       : createPushChunker(options.rechunk, archive.codec.chunkSeed, (chunk) => this.#cut.push(chunk.slice()));
+    this.#move = sinks.contents === null ? null : this.#makeMove(sinks.contents);
+  }
+
+  #makeMove(sink: ContentsSink): ContentsMove {
+    const cut = (): Uint8Array[] => {
+      const chunks = this.#cut;
+      this.#cut = [];
+      return chunks;
+    };
+    return new ContentsMove(this.archive, this.writer, sink, {
+      chunker: this.#chunker === null ? null : { push: this.#chunker, cut },
+      spawner: this.options.spawner,
+      breathe: () => this.options.breathe(),
+      onChunk: (item) => {
+        this.#progress.show(item.path, false);
+        return this.options.breathe();
+      },
+      checkpointDue: () => this.#checkpointDue(),
+      checkpoint: () => this.#checkpoint(),
+    });
   }
 
   async run(): Promise<void> {
     try {
       for await (const batch of this.archive.items()) {
+        const kept: Item[] = [];
         for (const item of batch) {
-          const kept = this.#filter.apply(item);
-          if (kept === null) this.#status("x", item.path);
-          else await this.#add(kept);
-          await this.options.breathe();
-          if (this.#checkpointDue()) await this.#checkpoint();
+          const as = this.#filter.apply(item);
+          if (as === null) this.#status("x", item.path);
+          else {
+            this.#begin(as);
+            kept.push(as);
+          }
         }
+        if (this.#move === null) await this.#addAll(kept);
+        else await this.#moveAll(this.#move, kept);
       }
-      await this.#settle();
+      await this.#move?.settle();
     } finally {
+      this.#move?.dispose();
       this.#chunker?.dispose();
     }
     this.#progress.show("", true);
   }
 
-  async #add(item: Item): Promise<void> {
-    const { stats } = this.writer;
-    this.#status(statusOf(item), item.path);
-    const { chunks } = item;
-    let contents: FileContents | null = null;
-    if (chunks !== undefined) {
-      stats.files++;
-      if (this.sinks.contents === null) {
-        if (!await this.sinks.metadata.reuse(chunks, stats)) {
-          throw new AppError("IntegrityError", [
-            `the repository lacks a chunk of ${printable(item.path)}: run check --repair first`,
-          ]);
-        }
-      } else contents = await this.#contents(item, chunks, this.sinks.contents);
-    }
-    const wait = this.#waiting.add(item, contents);
-    if (wait) await wait;
-    if (this.#waiting.count >= MAX_WAITING) await this.#settle();
-    this.#progress.show(item.path, false);
-  }
-
-  /** Sends the contents of a file on their way, chunk by chunk. */
-  async #contents(item: Item, chunks: readonly ChunkEntry[], sink: ContentsSink): Promise<FileContents> {
-    const contents = new FileContents(this.writer.stats, 0);
-    const send = async (chunk: Uint8Array): Promise<void> => {
-      contents.pushed++;
-      contents.size += chunk.length;
-      const wait = sink.send(chunk, contents);
-      if (wait) await wait;
-    };
-    const sendCut = async (): Promise<void> => {
-      const cut = this.#cut;
-      this.#cut = [];
-      for (const chunk of cut) await send(chunk);
-    };
-    // Where chunks are cut anew, those that check replaced cannot come back.
-    if (this.#chunker !== null) delete item.chunks_healthy;
-    for await (const data of fetchContents(this.archive.store, this.archive.codec, chunks)) {
-      if (this.#chunker === null) await send(data.slice());
-      else {
-        this.#chunker.push(data);
-        await sendCut();
+  /** Files keep their chunks. */
+  async #addAll(items: readonly Item[]): Promise<void> {
+    for (const item of items) {
+      if (item.chunks !== undefined && !await this.sinks.metadata.reuse(item.chunks, this.writer.stats)) {
+        throw new AppError("IntegrityError", [
+          `the repository lacks a chunk of ${printable(item.path)}: run check --repair first`,
+        ]);
       }
-      this.#progress.show(item.path, false);
+      const wait = this.writer.addItem(item);
+      if (wait) await wait;
       await this.options.breathe();
-      if (this.options.interrupted()) await this.#stopWithin(item, contents);
+      if (this.#checkpointDue()) await this.#checkpoint();
     }
-    this.#chunker?.flush();
-    await sendCut();
-    return contents;
   }
 
-  /** Keeps what was stored of a file so far as a part of it. */
-  async #stopWithin(item: Item, contents: FileContents): Promise<never> {
-    await this.#settle();
-    const { chunks, size } = contents;
-    await this.writer.addItem({ ...item, path: `${item.path}.borg_part_1`, part: 1, chunks, size });
-    return await this.#checkpoint() as never;
+  async #moveAll(move: ContentsMove, items: readonly Item[]): Promise<void> {
+    await move.add(items);
+    await this.options.breathe();
+    if (!this.#checkpointDue()) return;
+    await move.settle();
+    await this.#checkpoint();
   }
 
-  async #settle(): Promise<void> {
-    await this.sinks.contents?.drain();
-    await this.#waiting.flush();
+  /** Tells and counts what stays. */
+  #begin(item: Item): void {
+    this.#status(statusOf(item), item.path);
+    if (item.chunks !== undefined) this.writer.stats.files++;
+    this.#progress.show(item.path, false);
   }
 
   #checkpointDue(): boolean {
@@ -205,7 +191,6 @@ export class Recreation {
   }
 
   async #checkpoint(): Promise<void> {
-    await this.#settle();
     await this.writer.checkpoint();
     this.#lastCheckpointMs = this.options.nowMs();
     if (this.options.interrupted()) throw new Interrupted("the work was interrupted");
@@ -242,42 +227,29 @@ export class Replacement implements Disposable {
   }
 
   /**
-   * Gives the archive `temporary`, whose metadata is `meta`, the name of `old`, deletes what only that held, and commits.
-   * Answers the id of the new archive. `nowUs`: microseconds since 1970.
+   * The archive in the manifest that has the name of `old` now, complete and not committed, takes its place: deletes what
+   * only `old` held, and commits. `nowUs`: microseconds since 1970.
    */
-  async replace(
-    old: ArchiveInfo,
-    temporary: ArchiveInfo,
-    options: { meta: ArchiveMeta; sink: ChunkSink; stats: Parameters<ChunkSink["add"]>[1]; nowUs: number },
-  ): Promise<ChunkId> {
+  async replace(old: ArchiveInfo, options: { nowUs: number }): Promise<void> {
     const { context } = this;
-    const { store, manifest, codec } = context;
-    // Without the new one: that is known by its final object only.
-    this.#all ??= await allChunks(context, new Set([temporary.name]));
+    const { store, manifest } = context;
     const all = this.#all;
-    const oldChunks = await archiveChunks(context, old);
-    const meta = { ...options.meta, name: old.name };
-    const packed = codec.packAuthenticated("archive", encodeArchiveMeta(meta));
-    const { id } = await options.sink.add(packed, options.stats);
-    manifest.archives.delete(temporary.name);
-    manifest.archives.set(old.name, { name: old.name, id, time: meta.time });
+    if (all === null) throw new TypeError("Cannot replace an archive: it was not prepared");
     const newChunks = await archiveChunks(context, manifest.archives.get(old.name)!);
     all.addAll(newChunks);
     newChunks.dispose();
-    const doomed: ChunkId[] = [asChunkId(temporary.id)];
-    for (const { id, refcount, size, csize } of oldChunks.entries()) {
-      all.add(id, size, csize, -refcount);
-      if (all.refcount(id) <= 0) doomed.push(asChunkId(id.slice()));
-    }
+    const oldChunks = await archiveChunks(context, old);
+    if (!all.subtractAll(oldChunks)) throw new Error("Cannot replace an archive: it was not counted");
+    const { ids } = all.absentOf(oldChunks);
     oldChunks.dispose();
-    for (const id of doomed) {
-      all.remove(id);
-      await this.#delete(id);
+    if (store.deleteMany) await store.deleteMany(ids);
+    else {
+      for (let at = 0; at < ids.length; at += ID_LENGTH) {
+        await this.#delete(asChunkId(ids.slice(at, at + ID_LENGTH)));
+      }
     }
     await manifest.write(store, options.nowUs);
     await store.commit();
-    context.cache.drop(old.id);
-    return id;
   }
 
   async #delete(id: ChunkId): Promise<void> {

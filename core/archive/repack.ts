@@ -19,21 +19,25 @@ export interface RepackOptions {
   always: boolean;
   largestChunk?: number;
   spawner?: WorkerSpawner | undefined;
+  /** Called now and then while chunks are waited for; may let the event loop turn. */
+  breathe?: () => void | Promise<void>;
 }
 
 export class Repacker {
   readonly #pool: SealPool;
+  readonly #done: ChunksIndex;
 
   /** `done` learns of every chunk that passes, with its stored size: none is looked at twice. */
   constructor(
     private readonly store: StoreDeleter,
     private readonly codec: ObjectCodec,
-    private readonly done: ChunksIndex,
+    done: ChunksIndex,
     private readonly options: RepackOptions,
   ) {
+    this.#done = done;
     this.#pool = new SealPool(codec, {
       ...options,
-      storedSize: (id) => this.done.csize(id),
+      storedSize: (id) => this.#done.csize(id),
       put: (id, size, stored) => this.#put(id, size, stored),
     });
   }
@@ -49,9 +53,14 @@ export class Repacker {
     this.#pool.space(chunk.length).set(chunk);
     this.#pool.push(chunk.length, {
       // The pool knows what it made, but perhaps what was there stays.
-      receive: (sealed) => receiver.receive({ ...sealed, csize: this.done.csize(sealed.id) }),
+      receive: (sealed) => receiver.receive({ ...sealed, csize: this.#done.csize(sealed.id) }),
     });
     return this.#pool.pump();
+  }
+
+  /** Stored size of a chunk that is packed as it is to be; -1 where that is not known. */
+  done(id: ChunkId): number {
+    return this.#done.csize(id);
   }
 
   drain(): void | Promise<void> {
@@ -72,13 +81,13 @@ export class Repacker {
 
   async #compare(id: ChunkId, size: number, stored: Uint8Array): Promise<false> {
     const old = await this.store.get(id);
-    if (this.codec.kindOf(id, old) === this.codec.kindOf(id, stored)) this.done.add(id, size, old.length);
+    if (this.codec.kindOf(id, old) === this.codec.kindOf(id, stored)) this.#done.add(id, size, old.length);
     else await this.#store(id, size, stored);
     return false;
   }
 
   #store(id: ChunkId, size: number, stored: Uint8Array): Awaitable<void> {
-    this.done.add(id, size, stored.length);
+    this.#done.add(id, size, stored.length);
     return this.store.put(id, stored);
   }
 

@@ -12,8 +12,9 @@ export class FileContents implements ChunkReceiver {
   readonly chunks: SealedChunk[] = [];
   /** Those that are in the repository on this file's account, since {@link keep}. */
   fresh: SealedChunk[] = [];
-  /** How many chunks were sent on their way. */
+  /** How many chunks were sent on their way, and whether there will be more. */
   pushed = 0;
+  more = false;
   /** Called when they have all arrived. */
   onComplete: ((chunks: readonly SealedChunk[]) => void) | null = null;
 
@@ -31,7 +32,7 @@ export class FileContents implements ChunkReceiver {
   }
 
   get complete(): boolean {
-    return this.chunks.length === this.pushed;
+    return !this.more && this.chunks.length === this.pushed;
   }
 }
 

@@ -34,7 +34,7 @@ const SMALLEST_BLOCK = 64;
 export const LARGEST_BLOCK = 20_971_479;
 
 function refuse(text: string, reason: string): UsageError {
-  return new UsageError("CommandError", [`Cannot use chunker parameters "${text}": ${reason}`]);
+  return new UsageError("Error", [`Cannot use chunker parameters "${text}": ${reason}`]);
 }
 
 /**

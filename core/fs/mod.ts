@@ -22,6 +22,7 @@ export {
   parsePattern,
   PathMatcher,
   type Pattern,
+  PatternLineError,
   patternLines,
   type PatternStyle,
   type Rule,

@@ -30,6 +30,11 @@ function normalize(path: string): string {
   return normal.length > 1 ? normal.replace(/\/+$/, "") : normal;
 }
 
+/** A line of a pattern file, or of `--pattern`, that says nothing that can be done: borg has an exit code for it. */
+export class PatternLineError extends RangeError {
+  override readonly name = "PatternLineError";
+}
+
 /** Throws RangeError where the text is no pattern. `fallback`: the style of a pattern without a prefix. */
 export function parsePattern(text: string, fallback: PatternStyle): Pattern {
   let style = fallback;
@@ -110,12 +115,12 @@ export class RuleList {
     const command = line[0] ?? "";
     const value = line.slice(1).trimStart();
     if (!"-!+RrPp".includes(command) || command === "") {
-      throw new RangeError(`a pattern line must start with one of + - ! R P: '${line}'`);
+      throw new PatternLineError(`a pattern line must start with one of + - ! R P: '${line}'`);
     }
-    if (value === "") throw new RangeError(`a pattern line must have a value: '${line}'`);
+    if (value === "") throw new PatternLineError(`a pattern line must have a value: '${line}'`);
     if (command === "R" || command === "r") this.roots.push(value);
     else if (command === "P" || command === "p") {
-      if (!STYLES.has(value)) throw new RangeError(`unknown pattern style: ${value}`);
+      if (!STYLES.has(value)) throw new PatternLineError(`unknown pattern style: ${value}`);
       return value as PatternStyle;
     } else {
       const verdict = command === "+" ? "include" : command === "-" ? "exclude" : "exclude-no-recurse";

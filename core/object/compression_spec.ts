@@ -17,7 +17,7 @@ export const DEFAULT_COMPRESSION: Compression = { kind: "lz4" };
 const LEVELS = { zstd: [1, 22, 3], zlib: [0, 9, 6], lzma: [0, 9, 6] } as const;
 
 function refuse(text: string, reason: string): never {
-  throw new UsageError("CommandError", [`Cannot use compression "${text}": ${reason}`]);
+  throw new UsageError("Error", [`Cannot use compression "${text}": ${reason}`]);
 }
 
 function integer(word: string, text: string): number {

@@ -4,7 +4,15 @@
  * `store`.
  */
 import { concatBytes, equalBytes } from "../bytes/mod.ts";
-import { decodeKeyBlob, encodeKeyBlob, type KeyFields, KeyFormatError, Secret } from "../crypto/mod.ts";
+import {
+  decodeKeyBlob,
+  deriveKeyAside,
+  encodeKeyBlob,
+  type KeyFields,
+  KeyFormatError,
+  PBKDF2_ITERATIONS,
+  Secret,
+} from "../crypto/mod.ts";
 import { KeyError } from "../errors.ts";
 import { type EncryptionMode, modeTraits } from "./modes.ts";
 
@@ -64,6 +72,35 @@ export function plaintextMaterial(repositoryId: Uint8Array): KeyMaterial {
     chunkSeed: 0,
     tamRequired: false,
   };
+}
+
+/**
+ * The keys of a repository in the passphrase mode that borg 1.0 gave up (type byte 0x01): there nothing is random, all of
+ * them are derived from the passphrase and the repository's id (borg's class PassphraseKey). As the key of a repokey
+ * repository, for which such objects stay readable. Any passphrase gives some keys: only the manifest tells whether they
+ * are right.
+ */
+export async function legacyPassphraseKey(
+  passphrase: string,
+  repositoryId: Uint8Array,
+): Promise<KeyMaterial> {
+  const length = AES_KEY + 2 * HMAC_KEY + 4;
+  const bytes = await deriveKeyAside(passphrase, {
+    salt: repositoryId,
+    iterations: PBKDF2_ITERATIONS,
+    length,
+  });
+  const material: KeyMaterial = {
+    mode: "repokey",
+    repositoryId: repositoryId.slice(),
+    encKey: new Secret(bytes.slice(0, AES_KEY)),
+    encHmacKey: new Secret(bytes.slice(AES_KEY, AES_KEY + HMAC_KEY)),
+    idKey: new Secret(bytes.slice(AES_KEY + HMAC_KEY, AES_KEY + 2 * HMAC_KEY)),
+    chunkSeed: new DataView(bytes.buffer).getInt32(length - 4, false),
+    tamRequired: true,
+  };
+  bytes.fill(0);
+  return material;
 }
 
 /** What stands for the key of a repository that is authenticated but not encrypted, and whose key is lost. */

@@ -9,13 +9,21 @@ export {
   encodeKey,
   keylessMaterial,
   type KeyMaterial,
+  legacyPassphraseKey,
   newKey,
   plaintextMaterial,
   type RandomBytes,
   wipeKey,
 } from "./keys.ts";
 export { OpenPool, type OpenPoolOptions, type PlainReceiver } from "./open_pool.ts";
-export { detectMode, ENCRYPTION_MODES, type EncryptionMode, type ModeTraits, modeTraits } from "./modes.ts";
+export {
+  detectMode,
+  ENCRYPTION_MODES,
+  type EncryptionMode,
+  LEGACY_PASSPHRASE_TYPE,
+  type ModeTraits,
+  modeTraits,
+} from "./modes.ts";
 export { type ChunkReceiver, type SealedChunk, SealPool, type SealPoolOptions } from "./seal_pool.ts";
 export type { ObjectWorker, ToWorker, WorkerSpawner } from "./slot_ring.ts";
 export { serveObjects } from "./worker.ts";

@@ -33,6 +33,8 @@ export class Lock {
   readonly #name: string;
   readonly #roster: LockRoster;
   #held: "no" | "shared" | "exclusive" = "no";
+  /** Whoever waits for more of the lock must not get it then: a signal closed the repository. */
+  #givenBack = false;
   #complained = false;
 
   /** `path` is the common start of the lock's files: `<repository>/lock`. Nothing is locked yet. */
@@ -56,6 +58,7 @@ export class Lock {
    * cannot be written.
    */
   async acquire(exclusive: boolean): Promise<void> {
+    this.#givenBack = false;
     if (exclusive) await this.#acquireExclusive();
     else await this.#brieflyExclusive(() => this.#roster.add("shared"));
     this.#held = exclusive ? "exclusive" : "shared";
@@ -84,6 +87,7 @@ export class Lock {
   async release(): Promise<void> {
     const held = this.#held;
     this.#held = "no";
+    this.#givenBack = true;
     try {
       if (held === "exclusive") this.#releaseExclusive();
       else if (held === "shared") await this.#brieflyExclusive(() => this.#roster.remove("shared"));
@@ -124,6 +128,7 @@ export class Lock {
     for (;;) {
       await this.#acquireFolder();
       try {
+        if (this.#givenBack) throw new TypeError("Cannot take the lock: it was given back meanwhile");
         leave();
         if (this.#roster.holders("shared") === 0) {
           this.#roster.add("exclusive");
@@ -152,26 +157,31 @@ export class Lock {
   }
 
   async #acquireFolder(): Promise<void> {
-    const { files } = this.env;
     const deadline = this.#deadline();
+    for (let first = true; !this.#takeFolder(first); first = false) {
+      // Where a dead process was in the way, the next attempt need not wait.
+      if (!this.#removeStale()) await this.#pause(deadline);
+    }
+  }
+
+  /**
+   * One attempt; where it fails, nothing of it stays. Without a pause in it: a signal ends the process in none but those, and
+   * leaves no half-made lock behind. The first one is made in any case, for the errors of a disk that cannot be written.
+   */
+  #takeFolder(first: boolean): boolean {
+    const { files } = this.env;
+    if (!first && this.#isTaken()) return files.exists(this.#name);
     const temporary = `${this.#folder}.${encodeHex(this.env.randomBytes(4))}.tmp`;
     const inTemporary = `${temporary}/${splitPath(this.#name)[1]}`;
+    let renamed = false;
     try {
       files.mkdir(temporary, 0o700);
       files.writeFile(inTemporary, new Uint8Array(0));
+      renamed = this.#tryRename(temporary);
+      return renamed || files.exists(this.#name);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
-      this.#removeQuietly(inTemporary, temporary);
       throw new LockError("LockFailed", [this.#folder, error.message], { cause: error });
-    }
-    let renamed = false;
-    try {
-      for (;;) {
-        renamed = this.#tryRename(temporary);
-        if (renamed || files.exists(this.#name)) return;
-        // Where a dead process was in the way, the next attempt need not wait.
-        if (!this.#removeStale()) await this.#pause(deadline);
-      }
     } finally {
       if (!renamed) this.#removeQuietly(inTemporary, temporary);
     }
@@ -181,6 +191,16 @@ export class Lock {
     try {
       this.env.files.rename(temporary, this.#folder);
       return true;
+    } catch (error) {
+      if (error instanceof OsError) return false;
+      throw error;
+    }
+  }
+
+  /** An emptied folder is in nobody's way. */
+  #isTaken(): boolean {
+    try {
+      return this.env.files.readDir(this.#folder).length > 0;
     } catch (error) {
       if (error instanceof OsError) return false;
       throw error;

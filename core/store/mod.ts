@@ -17,7 +17,8 @@ export {
   type OpenRepositoryOptions,
 } from "./open_repository.ts";
 export { type CreateRepositoryOptions, isRepository } from "./create_repository.ts";
-export { type LowLevelEntry, SegmentStore } from "./segment_store.ts";
+export type { LowLevelEntry } from "./every_entry.ts";
+export { SegmentStore } from "./segment_store.ts";
 export { MemStore, type MemStoreOptions } from "./mem_store.ts";
 export { Lock, type LockOptions } from "./lock.ts";
 export { MAX_SEGMENT_SIZE, parseSize } from "./config.ts";

@@ -4,9 +4,10 @@
  */
 import { resolve } from "node:path";
 import { OsError, RepositoryError } from "../errors.ts";
+import { log } from "../report.ts";
 import { isFolder } from "./_file_type.ts";
 import { readConfig } from "./config_file.ts";
-import { createRepositoryFiles, type CreateRepositoryOptions } from "./create_repository.ts";
+import { createRepositoryFiles, type CreateRepositoryOptions, isRepository } from "./create_repository.ts";
 import type { StoreEnv } from "./env.ts";
 import { Lock } from "./lock.ts";
 import { ATTIC_MAGIC } from "./segment_format.ts";
@@ -72,7 +73,12 @@ async function open(
 ): Promise<SegmentStore> {
   requireFolder(env, location);
   // Before the lock, so that no lock files appear in a folder that is no repository; and after it, for what counts.
-  readConfig(env, location);
+  try {
+    readConfig(env, location);
+  } catch (error) {
+    tellOfBeginning(env, location);
+    throw error;
+  }
   const lock = options.lock
     ? new Lock(env, `${location}/lock`, { waitSeconds: options.lockWaitSeconds })
     : null;
@@ -88,6 +94,17 @@ async function open(
     await lock?.release();
     throw error;
   }
+}
+
+/** What an init leaves that was cut off before the configuration was there: it can be removed without a loss. */
+function tellOfBeginning(env: StoreEnv, location: string): void {
+  const { files } = env;
+  const left = new Set(isRepository(files, location) ? files.readDir(location) : ["another"]);
+  left.delete("README");
+  if (left.delete("data") && files.readDir(`${location}/data`).length > 0) return;
+  if ([...left].some((name) => !/^config-[0-9a-f]+\.tmp$/.test(name))) return;
+  const what = "an init was cut off here before anything was stored: remove the folder, and init anew";
+  log(env.reporter, "WARNING", `${location}: ${what}`);
 }
 
 /** Throws Repository.DoesNotExist, PathPermissionDenied or InvalidRepository where there is no folder. */

@@ -71,14 +71,19 @@ export async function openState(target: Log, maySave: SavePermission): Promise<O
   return await replayAndSave(target, { base, until: committed }, maySave);
 }
 
-/** Reads the hints of an open state, or makes index and hints again where the hints are missing or damaged. */
+export const isComplete = (state: OpenState): state is RepositoryState => state.hints !== null;
+
+/**
+ * Reads the hints of an open state, or makes index and hints again where the hints are missing or damaged. The same object
+ * where it has hints.
+ */
 export async function completeState(
   target: Log,
   state: OpenState,
   maySave: SavePermission,
 ): Promise<RepositoryState> {
   const { transaction, index } = state;
-  if (state.hints) return { transaction, index, hints: state.hints };
+  if (isComplete(state)) return state;
   const hints = readHints(target, transaction!, index);
   if (hints) return { transaction, index, hints };
   warn(target, `The repository hints of transaction ${transaction} are missing or damaged`);

@@ -46,6 +46,21 @@ function copyFile(path: string, target: string, tree: Tree): void {
   tree.bytes += size;
 }
 
+/** Appends a byte to `count` files of a tree, evenly spread over it: the same ones each time. */
+export function changeTree(path: string, count: number): void {
+  const files: string[] = [];
+  const walk = (folder: string): void => {
+    for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+      const inner = join(folder, entry.name);
+      if (entry.isDirectory()) walk(inner);
+      else if (entry.isFile()) files.push(inner);
+    }
+  };
+  walk(path);
+  files.sort();
+  for (let i = 0; i < count; i++) fs.appendFileSync(files[Math.floor(i * files.length / count)]!, "+");
+}
+
 /** Bytes in all files below `path`. */
 export function folderBytes(path: string): number {
   let bytes = 0;

@@ -5,6 +5,7 @@
  *     --runs N           runs of each row (5), of which the medians are shown
  *     --megabytes N      size of the random file (2000)
  *     --files N          files of the tree (60000), copied from /usr/share, /usr/lib and on
+ *     --small N          files of the tree whose backups are pruned (1000)
  *     --only PATTERN     rows whose name fits the regular expression
  *     --programs A,B     which of alcove,borg,restic
  *     --alcove COMMAND   how to start Alcove (words), for instance dist/alcove; default: these sources, bundled
@@ -43,6 +44,7 @@ const { values: options } = parseArgs({
     runs: { type: "string", default: "5" },
     megabytes: { type: "string", default: "2000" },
     files: { type: "string", default: "60000" },
+    small: { type: "string", default: "1000" },
     only: { type: "string" },
     programs: { type: "string", default: "alcove,borg,restic" },
     alcove: { type: "string" },
@@ -56,7 +58,7 @@ const { values: options } = parseArgs({
 
 const note = (text: string): void => console.error(text);
 
-function count(name: "runs" | "megabytes" | "files"): number {
+function count(name: "runs" | "megabytes" | "files" | "small"): number {
   const value = Number(options[name]);
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} is not a number above 0`);
   return value;
@@ -64,13 +66,14 @@ function count(name: "runs" | "megabytes" | "files"): number {
 
 function makeSources(work: string): Sources {
   const megabytes = count("megabytes");
-  const files = count("files");
+  const sizes = { tree: count("files"), small: count("small") };
   const made = new Map<Scenario["source"], string>();
   const make = (source: Scenario["source"]): string => {
     const path = join(work, "source", source);
     fs.mkdirSync(path, { recursive: true });
     if (source === "random") makeRandomFile(join(path, "random.bin"), megabytes);
     else {
+      const files = sizes[source];
       const tree = copyTree(TREE_SOURCES, path, files);
       // The rows' names tell the number.
       if (tree.files < files) throw new Error(`This machine has but ${tree.files} files, use --files`);
@@ -79,7 +82,11 @@ function makeSources(work: string): Sources {
     return path;
   };
   return {
-    labels: { random: `${megabytes} MB random`, tree: `${files} real files` },
+    labels: {
+      random: `${megabytes} MB random`,
+      tree: `${sizes.tree} real files`,
+      small: `${sizes.small} real files`,
+    },
     path(source) {
       // One at a time: memory is short where 2 GB lie in it three times.
       for (const [other, path] of made) {

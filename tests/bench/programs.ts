@@ -10,12 +10,15 @@ import { bundle } from "../../scripts/_bundle.ts";
 /** What is done; `null` from {@link Program.command}: the program has nothing like it. */
 export type Work =
   | { do: "init"; encryption: string }
-  | { do: "create"; archive: string; source: string; compression: string }
+  | { do: "create"; archive: string; source: string; compression: string; timestamp?: string }
   | { do: "extract"; target: string }
-  | { do: "list" | "info" | "check" | "verify" };
+  | { do: "list" | "info" | "check" | "verify" | "info-archive" | "diff" | "export-tar" | "delete" | "prune" }
+  | { do: "recreate"; compression: string };
 
 /** Name of the archive that is extracted and listed. */
 export const FIRST = "first";
+/** Name of the one that is made when some files have changed; it is deleted. */
+export const CHANGED = "changed";
 
 export interface Program {
   readonly name: string;
@@ -47,10 +50,29 @@ function borgCommand(work: Work, repository: string): string[] {
     case "init":
       return ["init", "-e", work.encryption, repository];
     case "create":
-      return ["create", "-C", work.compression, `${repository}::${work.archive}`, work.source];
+      return [
+        "create",
+        ...(work.timestamp === undefined ? [] : ["--timestamp", work.timestamp]),
+        "-C",
+        work.compression,
+        `${repository}::${work.archive}`,
+        work.source,
+      ];
     case "extract":
     case "list":
       return [work.do, `${repository}::${FIRST}`];
+    case "info-archive":
+      return ["info", `${repository}::${FIRST}`];
+    case "diff":
+      return ["diff", `${repository}::${FIRST}`, CHANGED];
+    case "export-tar":
+      return ["export-tar", `${repository}::${FIRST}`, "-"];
+    case "recreate":
+      return ["recreate", "--recompress", "-C", work.compression, `${repository}::${FIRST}`];
+    case "delete":
+      return ["delete", `${repository}::${CHANGED}`];
+    case "prune":
+      return ["prune", "--list", "--keep-daily", "7", "--keep-weekly", "4", repository];
     case "verify":
       return ["check", "--verify-data", repository];
     default:

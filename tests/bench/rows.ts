@@ -6,20 +6,65 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { folderBytes } from "./data.ts";
+import { changeTree, folderBytes } from "./data.ts";
 import { measure, type Measured, median } from "./measure.ts";
-import { environment, FIRST, type Program, type Work } from "./programs.ts";
+import { CHANGED, environment, FIRST, type Program, type Work } from "./programs.ts";
 
-export type Step = "first" | "again" | "extract" | "list" | "info" | "check" | "verify";
+export type Step =
+  | "first"
+  | "again"
+  | "changed"
+  | "extract"
+  | "list"
+  | "info"
+  | "info-archive"
+  | "diff"
+  | "export-tar"
+  | "check"
+  | "verify"
+  | "recreate"
+  | "delete"
+  | "prune";
 
 export interface Scenario {
-  source: "random" | "tree";
+  source: "random" | "tree" | "small";
   encryption: string;
   compression: string;
   /** The repository lies in the folder on disk instead of memory. */
   onDisk?: boolean;
+  /** Not more than so many runs: for what takes long. */
+  maxRuns?: number;
+  /** Those that have such commands; all, where it is absent. */
+  programs?: readonly string[];
   steps: readonly Step[];
 }
+
+/** Files that are changed before the step "changed", and before each backup of the row "prune". */
+const CHANGED_FILES = 300;
+const CHANGED_DAILY = 20;
+/** Archives in the repository that is pruned, a day apart. */
+const PRUNED_ARCHIVES = 60;
+const FIRST_DAY = Date.UTC(2026, 0, 1, 12);
+const RECREATE_COMPRESSION = "zstd,3";
+
+/** In which they are done: what deletes comes last. */
+const ORDER: readonly Step[] = [
+  "first",
+  "again",
+  "changed",
+  "extract",
+  "list",
+  "info",
+  "info-archive",
+  "diff",
+  "export-tar",
+  "check",
+  "verify",
+  "recreate",
+  "delete",
+  "prune",
+];
+const ON_CHANGED: ReadonlySet<Step> = new Set(["diff", "delete"]);
 
 /** In the order of the table. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -37,7 +82,23 @@ export const SCENARIOS: readonly Scenario[] = [
     compression: "lz4",
     steps: ["first", "again", "extract", "list", "info", "check", "verify"],
   },
+  {
+    source: "tree",
+    encryption: "repokey",
+    compression: "lz4",
+    maxRuns: 3,
+    programs: ["alcove", "borg"],
+    steps: ["changed", "info-archive", "diff", "export-tar", "recreate", "delete"],
+  },
   { source: "tree", encryption: "repokey", compression: "zstd,3", steps: ["first"] },
+  {
+    source: "small",
+    encryption: "repokey",
+    compression: "lz4",
+    maxRuns: 2,
+    programs: ["alcove", "borg"],
+    steps: ["prune"],
+  },
 ];
 
 const STEP_NAMES: Readonly<Record<Step, string>> = {
@@ -46,6 +107,13 @@ const STEP_NAMES: Readonly<Record<Step, string>> = {
   extract: "extract",
   list: "list of the archive",
   info: "info of the repository",
+  "info-archive": "info of an archive",
+  changed: `backup after ${CHANGED_FILES} files have changed`,
+  diff: `diff of two archives, ${CHANGED_FILES} files changed`,
+  "export-tar": "export-tar",
+  recreate: `recreate --recompress, lz4 to ${RECREATE_COMPRESSION}`,
+  delete: "delete of an archive",
+  prune: `prune --list of ${PRUNED_ARCHIVES} archives`,
   check: "check",
   verify: "check --verify-data",
 };
@@ -93,8 +161,10 @@ export function runScenario(scenario: Scenario, context: BenchContext): Row[] {
     return [];
   }
   const runs = new Map<Step, Record<string, Measured[]>>(wanted.map((step) => [step, {}]));
-  for (let run = 0; run < context.runs; run++) {
+  const count = Math.min(context.runs, scenario.maxRuns ?? context.runs);
+  for (let run = 0; run < count; run++) {
     for (const program of context.programs) {
+      if (!(scenario.programs ?? [program.name]).includes(program.name)) continue;
       const life = new RepositoryLife(scenario, program, context);
       try {
         life.run(wanted, (step, measured) => (runs.get(step)![program.name] ??= []).push(measured));
@@ -102,7 +172,7 @@ export function runScenario(scenario: Scenario, context: BenchContext): Row[] {
         life.remove();
       }
     }
-    context.note(`run ${run + 1} of ${context.runs}: ${wanted.map(nameOf).join("; ")}`);
+    context.note(`run ${run + 1} of ${count}: ${wanted.map(nameOf).join("; ")}`);
   }
   return wanted.map((step) => ({
     name: nameOf(step),
@@ -134,9 +204,10 @@ class RepositoryLife {
     fs.mkdirSync(this.#home);
     const { encryption } = this.scenario;
     this.#measure({ do: "init", encryption });
-    // The first backup is always made: the others work on it.
-    for (const step of this.scenario.steps) {
-      if (step !== "first" && !wanted.includes(step)) continue;
+    for (const step of ORDER) {
+      // The others work on these backups.
+      const needed = step === "first" || step === "changed" && wanted.some((step) => ON_CHANGED.has(step));
+      if (!wanted.includes(step) && !needed) continue;
       const result = this.#step(step);
       if (result && wanted.includes(step)) measured(step, result);
     }
@@ -145,19 +216,33 @@ class RepositoryLife {
   #step(step: Step): Measured | null {
     const { sources } = this.context;
     const { compression } = this.scenario;
-    if (step === "first" || step === "again") {
+    if (step === "first" || step === "again" || step === "changed") {
       const source = sources.path(this.scenario.source);
-      const archive = step === "first" ? FIRST : "again";
+      const archive = { first: FIRST, again: "again", changed: CHANGED }[step];
+      if (step === "changed") changeTree(source, CHANGED_FILES);
       // What another program left to be written must not slow down this one.
       if (this.scenario.onDisk) spawnSync("sync");
       const result = this.#measure({ do: "create", archive, source, compression });
       return result && { ...result, storedBytes: folderBytes(this.#repository) };
     }
+    if (step === "prune") this.#fillDaily();
+    if (step === "recreate") return this.#measure({ do: step, compression: RECREATE_COMPRESSION });
     if (step !== "extract") return this.#measure({ do: step });
     fs.mkdirSync(this.#restored);
     const result = this.#measure({ do: "extract", target: this.#restored }, this.#restored);
     fs.rmSync(this.#restored, { recursive: true });
     return result;
+  }
+
+  /** One archive for each day, as a machine has them. */
+  #fillDaily(): void {
+    const { compression } = this.scenario;
+    const source = this.context.sources.path(this.scenario.source);
+    for (let day = 0; day < PRUNED_ARCHIVES; day++) {
+      changeTree(source, CHANGED_DAILY);
+      const timestamp = new Date(FIRST_DAY + day * 86_400_000).toISOString().slice(0, 19);
+      this.#measure({ do: "create", archive: `day-${day}`, source, compression, timestamp });
+    }
   }
 
   #measure(work: Work, cwd = this.context.work): Measured | null {

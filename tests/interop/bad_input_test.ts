@@ -84,7 +84,7 @@ Deno.test("repositories: missing, foreign, newer and attic ones are told apart",
   fails(place, ["init", "-e", "none", "no/parent"], 18, /parent/);
   place.alcove(["init", "-e", "none", "repo"]);
   fails(place, ["init", "-e", "none", "repo"], 10, /already/);
-  fails(place, ["create", "repo::a", "."].slice(0, 2), 4, /nothing to back up/);
+  fails(place, ["create", "repo::a", "."].slice(0, 2), 2, /nothing to back up/);
   const config = join(place.path, "repo/config");
   const text = fs.readFileSync(config, "utf8");
   fs.writeFileSync(config, text.replace("version = 1", "version = 9"));
@@ -101,11 +101,11 @@ Deno.test("archives: taken and missing names, and what is no location", () => {
   repository(place, "none");
   fails(place, ["create", "repo::first", "src"], 30, /first/);
   fails(place, ["extract", "repo::nosuch"], 31, /nosuch/);
-  fails(place, ["create", "repo", "src"], 4, /names no archive/);
-  fails(place, ["list", "repo", "--format", "{nosuch}"], 4, /nosuch/);
+  fails(place, ["create", "repo", "src"], 2, /names no archive/);
+  fails(place, ["list", "repo", "--format", "{nosuch}"], 2, /nosuch/);
   fails(place, ["create", "repo::{nosuch}", "src"], 6, /nosuch/);
-  fails(place, ["crate", "repo::x", "src"], 4, /did you mean create/);
-  fails(place, ["create", "-C", "zstd,99", "repo::x", "src"], 4, /zstd/);
+  fails(place, ["crate", "repo::x", "src"], 2, /did you mean create/);
+  fails(place, ["create", "-C", "zstd,99", "repo::x", "src"], 2, /zstd/);
   const missing = place.alcove(["create", "repo::second", "src", "nowhere"], { code: 107, env: MODERN });
   assert.match(missing.stderr, /nowhere/);
   assert.equal(place.alcove(["list", "--short", "repo"]).stdout, "first\nsecond\n");

@@ -51,6 +51,29 @@ Deno.test("SIGTERM and SIGHUP during a backup roll back and give the lock back",
   place.alcove(["check", "--verify-data", "repo"]);
 });
 
+Deno.test("a signal while waiting for a lock leaves nothing of the attempt behind", async () => {
+  using place = workplace();
+  const repository = join(place.path, "repo");
+  place.alcove(["init", "-e", "repokey", "repo"]);
+  fs.mkdirSync(join(repository, "lock.exclusive"));
+  fs.writeFileSync(join(repository, "lock.exclusive/elsewhere.example@1.5-0"), "");
+  const changed = () => fs.statSync(repository, { bigint: true }).mtimeNs;
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130], ["SIGHUP", 129]] as const) {
+    for (const args of [["list", "repo"], ["create", "repo::a", "."], ["delete", "repo::a"]]) {
+      const before = changed();
+      const child = start(place, ["--lock-wait", "100", ...args]);
+      // The first attempt was made.
+      await until(() => changed() !== before);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      child.kill(signal);
+      assert.equal((await child.status).code, code);
+      assert.deepEqual(locks(place), ["lock.exclusive"], `${signal} ${args[0]}`);
+    }
+  }
+  fs.rmSync(join(repository, "lock.exclusive"), { recursive: true });
+  place.alcove(["create", "repo::a", "repo/README"]);
+});
+
 Deno.test("SIGINT during extract and check ends them soon and gives the lock back", async () => {
   using place = workplace();
   makeRepository(place);

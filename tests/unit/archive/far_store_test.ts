@@ -191,7 +191,12 @@ class Bench {
       hostname: "host",
       username: "user",
       cwd: "/",
-      ...(old ? { adjust: (meta) => recreatedMeta(meta, old.meta, { keepTimes: true, cmdline: [] }) } : {}),
+      ...(old
+        ? {
+          replacesAs: `${name}.recreate`,
+          adjust: (meta) => recreatedMeta(meta, old.meta, { keepTimes: true, cmdline: [] }),
+        }
+        : {}),
     });
   }
 
@@ -278,7 +283,8 @@ class Bench {
         spawner: this.#spawner,
       })
       : null;
-    const writer = this.#writer(`${name}.recreate`, sink, archive);
+    const writer = this.#writer(name, sink, archive);
+    await replacement.prepare();
     const contents = repacker ?? (how.rechunk ? sink : null);
     await new Recreation(archive, writer, { metadata: sink, contents }, this.#reporter, {
       select: how.select ?? (() => true),
@@ -289,13 +295,9 @@ class Bench {
       interrupted: () => false,
       breathe: () => {},
     }).run();
-    const meta = await writer.save();
-    await replacement.replace(manifest.archives.get(name)!, manifest.archives.get(`${name}.recreate`)!, {
-      meta,
-      sink,
-      stats: new Stats(),
-      nowUs: this.#us(),
-    });
+    const old = manifest.archives.get(name)!;
+    await writer.complete();
+    await replacement.replace(old, { nowUs: this.#us() });
     this.#tellStats(writer);
     sink.dispose();
     repacker?.dispose();

@@ -77,6 +77,41 @@ Deno.test("Lock.upgrade() waits for other readers and keeps the shared lock when
   await b.release();
 });
 
+Deno.test("Lock.upgrade() that waits gets nothing once the lock was given back", async () => {
+  const { disk, envOf, lockOf } = processes();
+  const other = lockOf(10);
+  await other.acquire(false);
+  let wake = () => {};
+  const sleep = () => new Promise<void>((resolve) => wake = resolve);
+  const lock = new Lock({ ...envOf(11), sleep }, "/repo/lock", { waitSeconds: 100 });
+  await lock.acquire(false);
+  const upgrading = assert.rejects(lock.upgrade(), TypeError);
+  await Promise.resolve();
+  assert.deepEqual(disk.readDir("/repo"), ["lock.roster"]);
+  await lock.release();
+  await other.release();
+  assert.deepEqual(disk.readDir("/repo"), []);
+  wake();
+  await upgrading;
+  assert.deepEqual(disk.readDir("/repo"), []);
+});
+
+Deno.test("Lock.acquire() keeps nothing of an attempt on the disk while it pauses", async () => {
+  const { disk, envOf, lockOf } = processes();
+  await lockOf(10).acquire(true);
+  let pauses = 0;
+  const env = envOf(11);
+  const sleep = (ms: number) => {
+    pauses++;
+    assert.deepEqual(disk.readDir("/repo").sort(), ["lock.exclusive", "lock.roster"]);
+    return env.sleep(ms);
+  };
+  const lock = new Lock({ ...env, sleep }, "/repo/lock", { waitSeconds: 2 });
+  await assert.rejects(lock.acquire(false), code("LockTimeout"));
+  await assert.rejects(lock.acquire(true), code("LockTimeout"));
+  assert.ok(pauses > 10);
+});
+
 Deno.test("Lock.acquire() removes locks of dead processes of this machine, not of others", async () => {
   const { alive, lockOf } = processes();
   await lockOf(10).acquire(true);

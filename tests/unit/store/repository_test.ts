@@ -152,6 +152,28 @@ Deno.test("storageQuotaUse() counts deleted objects until compaction", async () 
   await store.close();
 });
 
+Deno.test("hints() in the middle of a transaction does not separate the store from it", async () => {
+  const disk = new MemoryFiles();
+  const store = await createRepository(testEnv(disk), "/repo");
+  for (let n = 0; n < 4; n++) {
+    await store.put(idOf(n), dataOf(n, 100));
+    assert.equal((await store.hints()).storageQuotaUse, 141 * (n + 1));
+    store.commit();
+    assert.equal(await store.count(), n + 1);
+  }
+  await store.close();
+  const again = await openRepository(testEnv(disk), "/repo", EXCLUSIVE);
+  // At the same time as what begins a transaction, and needs hints, too.
+  const [hints] = await Promise.all([again.hints(), again.put(idOf(4), dataOf(4, 100)), again.hints()]);
+  assert.equal(hints, await again.hints());
+  again.commit();
+  await again.put(idOf(5), dataOf(5, 100));
+  again.commit();
+  for (let n = 0; n < 6; n++) assert.deepEqual(await again.get(idOf(n)), dataOf(n, 100));
+  assert.equal(await again.storageQuotaUse(), 6 * 141);
+  await again.close();
+});
+
 Deno.test("put() with an operating system error keeps the error's code", async () => {
   const disk = new MemoryFiles();
   const store = await createRepository(testEnv(disk), "/repo");
