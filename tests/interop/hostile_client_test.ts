@@ -23,7 +23,7 @@ const OPEN: Call = ["open", { path: "repo", exclusive: true, lock: true, lock_wa
 async function origin(place: Workplace): Promise<string> {
   const cwd = join(place.path, "origin");
   fs.mkdirSync(cwd);
-  place.borg(["init", "-e", "none", "repo"], { cwd });
+  place.alcove(["init", "-e", "none", "repo"], { cwd });
   const peer = new ServePeer(ALCOVE_SERVE, { cwd });
   await peer.open("repo", { exclusive: true });
   for (let n = 1; n <= 5; n++) await peer.result("put", { id: idOf(n), data: data(`${n}`, 20_000) });
@@ -263,7 +263,7 @@ Deno.test("serve closes one repository before it opens another, and what was not
   assert.deepEqual(contents(cwd), before);
 });
 
-Deno.test("serve writes no key that would be more than a key in the configuration", async () => {
+borgTest("serve writes no key that would be more than a key in the configuration", async () => {
   using place = workplace();
   const cwd = await origin(place);
   const before = fs.readFileSync(join(cwd, "repo/config"), "utf8");
