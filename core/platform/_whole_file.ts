@@ -59,15 +59,21 @@ export function writeWhole(files: Files, path: string, data: Uint8Array, options
 
 export function makeFolders(files: Files, path: string, mode: number): void {
   try {
+    makeFolder(files, path, mode);
+  } catch (error) {
+    const parent = posix.dirname(path);
+    if (!(error instanceof OsError) || error.code !== "ENOENT" || parent === path) throw error;
+    makeFolders(files, parent, 0o777);
+    // Once: some folders (of /proc) take nothing in, and say of the child what would be true of a missing parent.
+    makeFolder(files, path, mode);
+  }
+}
+
+function makeFolder(files: Files, path: string, mode: number): void {
+  try {
     files.mkdir(path, mode);
   } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    if (error.code === "ENOENT") {
-      const parent = posix.dirname(path);
-      if (parent === path) throw error;
-      makeFolders(files, parent, 0o777);
-      makeFolders(files, path, mode);
-    } else if (error.code !== "EEXIST" || !isFolder(files, path)) throw error;
+    if (!(error instanceof OsError) || error.code !== "EEXIST" || !isFolder(files, path)) throw error;
   }
 }
 

@@ -100,6 +100,7 @@ export async function openRemote(
     const tooMany = error instanceof RemoteFailure && error.remoteClass === "TypeError";
     if (connection.dialect !== "positional" || !tooMany) throw error;
     version = new ServerVersion([1, 0, 6]);
+    if (options.appendOnly) version.require("open append_only", 1, 0, 7);
     id = await connection.call("open", args.slice(0, 4));
   }
   if (!(id instanceof Uint8Array) || id.length !== 32) throw unexpected("open");
