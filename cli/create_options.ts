@@ -144,7 +144,7 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       help: "leave out folders that hold something of this name",
     },
     {
-      flags: ["--keep-exclude-tags", "--keep-tag-files"],
+      flags: ["--keep-exclude-tags"],
       name: "keep_exclude_tags",
       group: "include and exclude",
       help: "of folders left out by the two options above, keep the folder and the mark",
