@@ -24,6 +24,7 @@ export const SELECTION_OPTIONS: readonly OptionSpec[] = [
     once: true,
     group,
     help: "only archives whose name starts with this (deprecated, use --glob-archives)",
+    deprecated: "use --glob-archives 'PREFIX*'",
   },
   {
     flags: ["-a", "--glob-archives"],

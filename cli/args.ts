@@ -234,6 +234,20 @@ function converter(parse: (text: string) => unknown): (text: string) => unknown 
   };
 }
 
+/** A sentence for each deprecated option among `args`, typed by its full long name, as borg warns of it. */
+export function deprecations(spec: CommandSpec, args: readonly string[]): string[] {
+  const known = [...spec.options, ...COMMON_OPTIONS];
+  const [own] = splitRemainder(spec, args, known);
+  const end = own.indexOf("--");
+  const sentences: string[] = [];
+  for (const word of end < 0 ? own : own.slice(0, end)) {
+    const flag = word.split("=", 1)[0]!;
+    const option = flag.startsWith("--") && known.find(({ flags }) => flags.includes(flag));
+    if (option && option.deprecated) sentences.push(`${flag} is deprecated, ${option.deprecated}.`);
+  }
+  return sentences;
+}
+
 /** Adds the option that was probably meant to argparse's message about an unknown one. */
 function suggest(message: string, spec: CommandSpec): string {
   const unknown = /^unrecognized arguments: (--[^\s=]+)/.exec(message)?.[1];

@@ -10,6 +10,7 @@ import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
+import { earlierSize } from "./create_total.ts";
 import { aheadOptions, makeSource, neverBackedUp } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
 import { hasFilesCache, openFilesCache } from "./files_cache_mode.ts";
@@ -67,6 +68,10 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkThread });
   if (values.dry_run) return dryRun(context, source);
 
+  if (context.reporter.progress) {
+    const hostname = context.env("BORG_HOSTNAME") ?? context.host.hostname;
+    context.reporter.setArchiveTotal(await earlierSize(session, { argv: context.argv, hostname }));
+  }
   const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
   context.stopCleanly();
   try {
@@ -120,6 +125,7 @@ function prepare(
     compression: values.compression,
     largestChunk: largestChunk(values.chunker_params),
     spawner,
+    breathe: makeBreath(),
   });
   const recorder = new ChunkListRecorder(() => new ChunksIndex());
   const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {

@@ -150,6 +150,7 @@ async function deleteArchives(
     nowUs: context.nowUs(),
     onProgress: (done, total) => progress(context, done, total),
   });
+  context.reporter.emit({ type: "progress_percent", operation: 1, msgid: "archive.delete", finished: true });
   context.reporter.finish();
   session.afterCommit();
   if (values.stats || values.quick_stats) {

@@ -42,13 +42,24 @@ Fields for --sort-by: path size size_diff size_added size_removed user group uid
       name: "numeric_ids",
       help: "accepted for compatibility: owners are compared by name, as borg does with this option, too",
     },
-    { flags: ["--numeric-owner"], name: "numeric_ids", hidden: true, help: "deprecated, use --numeric-ids" },
+    {
+      flags: ["--numeric-owner"],
+      name: "numeric_ids",
+      hidden: true,
+      help: "deprecated, use --numeric-ids",
+      deprecated: "use --numeric-ids",
+    },
     {
       flags: ["--same-chunker-params"],
       name: "same_chunker_params",
       help: "believe that both archives were made with the same chunker parameters",
     },
-    { flags: ["--sort"], name: "sort", help: "sort by path (deprecated, use --sort-by path)" },
+    {
+      flags: ["--sort"],
+      name: "sort",
+      help: "sort by path (deprecated, use --sort-by path)",
+      deprecated: "use --sort-by path",
+    },
     {
       flags: ["--sort-by"],
       name: "sort_by",

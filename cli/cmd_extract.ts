@@ -38,13 +38,25 @@ and most flags takes root.`,
     { flags: ["--list"], name: "output_list", help: "print the path of each file" },
     { flags: ["-n", "--dry-run"], name: "dry_run", help: "fetch and verify everything, but write nothing" },
     { flags: ["--numeric-ids"], name: "numeric_ids", help: "restore owners by number, not by name" },
-    { flags: ["--numeric-owner"], name: "numeric_ids", hidden: true, help: "deprecated, use --numeric-ids" },
+    {
+      flags: ["--numeric-owner"],
+      name: "numeric_ids",
+      hidden: true,
+      help: "deprecated, use --numeric-ids",
+      deprecated: "use --numeric-ids",
+    },
     {
       flags: ["--noflags"],
       name: "noflags",
       help: "do not set file flags (nodump, immutable, append only, …)",
     },
-    { flags: ["--nobsdflags"], name: "noflags", hidden: true, help: "deprecated, use --noflags" },
+    {
+      flags: ["--nobsdflags"],
+      name: "noflags",
+      hidden: true,
+      help: "deprecated, use --noflags",
+      deprecated: "use --noflags",
+    },
     { flags: ["--noacls"], name: "noacls", help: "do not set access control lists" },
     { flags: ["--noxattrs"], name: "noxattrs", help: "do not set extended attributes" },
     { flags: ["--stdout"], name: "stdout", help: "write all contents to standard output" },
@@ -93,7 +105,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     dryRun: values.dry_run,
     parts: context.common.consider_part_files,
     spawner,
-    ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printBytes(data) } : {}),
+    ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printData(data) } : {}),
     ...(values.output_list
       ? {
         list: (path: string) =>

@@ -116,6 +116,7 @@ async function importTar(
     compression: values.compression,
     largestChunk: largestChunk(values.chunker_params),
     spawner: new ObjectThreads(context),
+    breathe: makeBreath(),
   });
   const recorder = new ChunkListRecorder(() => new ChunksIndex());
   const chunker = createChunker(values.chunker_params, codec.chunkSeed);

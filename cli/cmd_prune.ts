@@ -257,7 +257,7 @@ function makeProgress(context: CommandContext, archives: number) {
         operation: 1,
         msgid: "prune",
         finished: false,
-        current: Math.floor(archives * done / total) + 1,
+        current: Math.min(archives, Math.floor(archives * done / total) + 1),
         total: archives,
         message: `Pruning archives ${percent.toFixed(0).padStart(3)}%`,
       });

@@ -188,6 +188,7 @@ class RecreateWork implements Disposable {
       compression: values.compression,
       largestChunk: Math.max(largestChunk(params), largestChunk(DEFAULT_CHUNKER_PARAMS)),
       spawner: options.spawner,
+      breathe: options.breathe,
     };
     const resources: Disposable[] = [];
     using _all: Disposable = {

@@ -58,7 +58,7 @@ and after making a copy of it:
     remove the files index.*, hints.* and integrity.* of the repository
     remove all files below data/ whose number is greater than N
     run check, without --append-only
-    on each client: delete --cache-only, and remove security/ID/manifest-timestamp from the configuration folder
+    on each client: delete --cache-only, and remove the file manifest-timestamp of its security folder
 
 Go back before you compact: compact, when it runs without --append-only, frees what was deleted.`,
   options: [

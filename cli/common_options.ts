@@ -15,11 +15,12 @@ export interface CommonValues {
   show_rc: boolean;
   umask: number;
   remote_path: string | undefined;
+  /** KiB/s; 0: as fast as it goes. */
+  upload_ratelimit: number;
+  /** MiB; 0: none. */
+  upload_buffer: number;
+  debug_profile: string | undefined;
   rsh: string | undefined;
-  /** KiB per second; 0 or undefined for no limit. */
-  upload_ratelimit: number | undefined;
-  /** MiB. */
-  upload_buffer: number | undefined;
   consider_part_files: boolean;
 }
 
@@ -29,6 +30,26 @@ const level = (flags: string[], constant: LogLevel, help: string): OptionSpec =>
   constant,
   default: "WARNING",
   help,
+});
+
+const rate = (flags: string[], more: Partial<OptionSpec> = {}): OptionSpec => ({
+  flags,
+  name: "upload_ratelimit",
+  metavar: "RATE",
+  parse: parseInteger,
+  default: 0,
+  help: "send at most this many KiB in a second to a server (default: 0, no limit)",
+  ...more,
+});
+
+const buffer = (flags: string[], more: Partial<OptionSpec> = {}): OptionSpec => ({
+  flags,
+  name: "upload_buffer",
+  metavar: "MIB",
+  parse: parseInteger,
+  default: 0,
+  help: "keep up to this many MiB that wait to be sent to a server (default: 0, none)",
+  ...more,
 });
 
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
@@ -87,6 +108,16 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
     name: "rsh",
     metavar: "RSH",
     help: "the command that connects to the server (default: ssh)",
+  },
+  rate(["--upload-ratelimit"]),
+  rate(["--remote-ratelimit"], { hidden: true, deprecated: "use --upload-ratelimit" }),
+  buffer(["--upload-buffer"]),
+  buffer(["--remote-buffer"], { hidden: true, deprecated: "use --upload-buffer" }),
+  {
+    flags: ["--debug-profile"],
+    name: "debug_profile",
+    metavar: "FILE",
+    help: "write a profile of the run to FILE, for Chrome's developer tools and their like (.cpuprofile)",
   },
   {
     flags: ["--consider-part-files"],

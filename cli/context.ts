@@ -16,9 +16,12 @@ export interface CommandContext {
   /** Arguments of the process, the program's name first: goes into the archive. */
   readonly argv: readonly string[];
   readonly cwd: string;
-  /** Writes all of it to standard output before it returns. */
+  /** Writes all of it to standard output before it returns. When nobody reads any more the command still does its work. */
   print(text: string): void;
+  /** Text in bytes, of a command that has nothing else to do: it ends in peace when nobody reads any more. */
   printBytes(bytes: Uint8Array): void;
+  /** Contents of files: that nobody reads them is a failure. Throws OsError. */
+  printData(bytes: Uint8Array): void;
   /** The present in microseconds since 1970; strictly that of the start for placeholders. */
   nowUs(): number;
   readonly startUs: number;

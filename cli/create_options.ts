@@ -162,8 +162,20 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       help: "do not enter other file systems that are mounted below",
     },
     { flags: ["--numeric-ids"], name: "numeric_ids", group: fsGroup, help: "store owners by number only" },
-    { flags: ["--numeric-owner"], name: "numeric_ids", hidden: true, help: "deprecated, use --numeric-ids" },
-    { flags: ["--noatime"], name: "noatime", hidden: true, help: "deprecated, this is the default" },
+    {
+      flags: ["--numeric-owner"],
+      name: "numeric_ids",
+      hidden: true,
+      help: "deprecated, use --numeric-ids",
+      deprecated: "use --numeric-ids",
+    },
+    {
+      flags: ["--noatime"],
+      name: "noatime",
+      hidden: true,
+      help: "deprecated, this is the default",
+      deprecated: "this is the default",
+    },
     { flags: ["--atime"], name: "atime", group: fsGroup, help: "store the time of the last access" },
     {
       flags: ["--noctime"],
@@ -183,7 +195,13 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       group: fsGroup,
       help: "do not store file flags (nodump, immutable, append only, compressed)",
     },
-    { flags: ["--nobsdflags"], name: "noflags", hidden: true, help: "deprecated, use --noflags" },
+    {
+      flags: ["--nobsdflags"],
+      name: "noflags",
+      hidden: true,
+      help: "deprecated, use --noflags",
+      deprecated: "use --noflags",
+    },
     { flags: ["--noacls"], name: "noacls", group: fsGroup, help: "do not store access control lists" },
     { flags: ["--noxattrs"], name: "noxattrs", group: fsGroup, help: "do not store extended attributes" },
     {

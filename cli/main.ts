@@ -4,6 +4,7 @@
  */
 import process from "node:process";
 import { AppError, OsError, UsageError } from "../core/errors.ts";
+import { log } from "../core/report.ts";
 import {
   Host,
   isTerminal,
@@ -17,7 +18,7 @@ import {
 } from "../core/platform/mod.ts";
 import { terminalWidth, Users, writeStderr, writeStdout } from "../core/platform/mod.ts";
 import { encodeText } from "../core/bytes/mod.ts";
-import { findCommand, nearest, parseCommandArgs } from "./args.ts";
+import { deprecations, findCommand, nearest, parseCommandArgs } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
 import type { CommonValues } from "./common_options.ts";
 import type { CommandContext } from "./context.ts";
@@ -32,12 +33,28 @@ import { versionLine } from "./version.ts";
 const EXIT_ERROR = 2;
 /** How long giving back a lock may take when a signal ends the process. */
 const SIGNAL_GRACE_MS = 2000;
-/** What a shell reports of a program that a closed pipe ended. */
-const EXIT_BROKEN_PIPE = 141;
 
 const env = (name: string): string | undefined => process.env[name];
 const modern = env("BORG_EXIT_CODES") === "modern";
-const print = (text: string): void => writeStdout(encodeText(text));
+
+/** Who read our text has left, because they had what they wanted (`| head`). */
+class ReaderLeft extends Error {}
+
+const isClosedPipe = (error: unknown): boolean => error instanceof OsError && error.code === "EPIPE";
+const printBytes = (bytes: Uint8Array): void => {
+  try {
+    writeStdout(bytes);
+  } catch (error) {
+    throw isClosedPipe(error) ? new ReaderLeft() : error;
+  }
+};
+const print = (text: string): void => {
+  try {
+    printBytes(encodeText(text));
+  } catch (error) {
+    if (!(error instanceof ReaderLeft)) throw error;
+  }
+};
 const printError = (text: string): void => {
   try {
     writeStderr(encodeText(text));
@@ -84,7 +101,7 @@ async function main(argv: readonly string[]): Promise<number> {
     print(commandHelp(command.spec));
     return 0;
   }
-  return await runCommand(command, values, argv);
+  return await runCommand(command, values, { argv, warnings: deprecations(command.spec, invocation.rest) });
 }
 
 function unknownMember(family: string, word: string, commands: readonly { name: string }[]): UsageError {
@@ -96,11 +113,16 @@ function unknownMember(family: string, word: string, commands: readonly { name: 
   ]);
 }
 
-async function runCommand(command: Command, values: Values, argv: readonly string[]): Promise<number> {
+async function runCommand(
+  command: Command,
+  values: Values,
+  { argv, warnings }: { argv: readonly string[]; warnings: readonly string[] },
+): Promise<number> {
   const common = values as unknown as CommonValues;
   setUmask(common.umask);
   const reporter = makeReporter(common);
   const context = makeContext(common, reporter, argv);
+  for (const warning of warnings) log(reporter, "WARNING", warning);
   if (common.show_version) {
     reporter.emit({
       type: "log_message",
@@ -110,14 +132,19 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
     });
   }
   let code: number;
+  let profiled: (() => Promise<void>) | null = null;
   try {
+    if (common.debug_profile !== undefined) {
+      profiled = await (await import("./profile.ts")).startProfile(context, common.debug_profile);
+    }
     code = await command.run(context, values) ?? reporter.exitCode(modern);
   } catch (error) {
     reporter.finish();
-    code = context.stoppedBy ?? exitCode(error);
+    code = context.stoppedBy ?? (error instanceof ReaderLeft ? reporter.exitCode(modern) : exitCode(error));
     if (context.ending) await new Promise(() => {}); // the signal's handler exits
     reportError(error, reporter);
   }
+  await profiled?.();
   reporter.finish();
   if (common.show_rc) {
     const level = code === 0 ? "INFO" : code === 1 || (code >= 100 && code < 128) ? "WARNING" : "ERROR";
@@ -170,7 +197,8 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     argv: ["alcove", ...argv],
     cwd: process.cwd(),
     print,
-    printBytes: writeStdout,
+    printBytes,
+    printData: writeStdout,
     nowUs,
     startUs,
     stoppedBy: null,
@@ -189,7 +217,8 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     if (signal === "SIGINT" && clean && context.stoppedBy === null) {
       context.stoppedBy = code;
       reporter.finish();
-      printError("Stopping: saving a checkpoint first. Once more to stop at once.\n");
+      const message = "Stopping: saving a checkpoint first. Once more to stop at once.";
+      reporter.emit({ type: "log_message", levelname: "WARNING", name: "alcove", message });
       return;
     }
     if (context.ending) process.exit(code);
@@ -204,13 +233,12 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
 }
 
 function exitCode(error: unknown): number {
-  if (error instanceof OsError && error.code === "EPIPE") return EXIT_BROKEN_PIPE;
   return error instanceof AppError && modern ? error.exitCode : EXIT_ERROR;
 }
 
 /** One sentence for what is expected, a stack for what is a bug. */
 function reportError(error: unknown, reporter: CliReporter): void {
-  if (error instanceof OsError && error.code === "EPIPE") return;
+  if (error instanceof ReaderLeft || isClosedPipe(error)) return;
   const expected = error instanceof AppError || error instanceof OsError;
   reporter.emit({
     type: "log_message",
@@ -232,10 +260,8 @@ if (import.meta.main !== false) {
     code = await main(process.argv.slice(2));
   } catch (error) {
     code = exitCode(error);
-    if (code !== EXIT_BROKEN_PIPE) {
-      const expected = error instanceof AppError || error instanceof OsError;
-      printError(`${expected ? error.message : (error as Error)?.stack ?? error}\n`);
-    }
+    const expected = error instanceof AppError || error instanceof OsError;
+    printError(`${expected ? error.message : (error as Error)?.stack ?? error}\n`);
   }
   process.exit(code);
 }

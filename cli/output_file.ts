@@ -1,6 +1,6 @@
 /** PATH arguments of commands that write or read one file: "-" is standard output, or input. */
 import { AppError, OsError } from "../core/errors.ts";
-import { readStdin, S_IFDIR, S_IFMT, S_IFREG, writeStdout } from "../core/platform/mod.ts";
+import { readStdin, S_IFDIR, S_IFMT, S_IFREG } from "../core/platform/mod.ts";
 import { concatBytes, encodeText } from "../core/bytes/mod.ts";
 import { resolve } from "node:path";
 import type { CommandContext } from "./context.ts";
@@ -17,7 +17,7 @@ export function writeOutput(
   data: Uint8Array,
   options: OutputOptions = {},
 ): void {
-  if (path === undefined || path === "-") return writeStdout(data);
+  if (path === undefined || path === "-") return context.printBytes(data);
   const { files, cwd } = context;
   const full = resolve(cwd, path);
   const type = files.exists(full) ? files.stat(full).mode & S_IFMT : S_IFREG;

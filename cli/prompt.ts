@@ -93,7 +93,7 @@ export async function newPassphrase(context: CommandContext): Promise<string> {
 /** Shows a new passphrase to who wants to see whether it is what was meant (a keyboard may be set otherwise). */
 function verifyPassphrase(context: CommandContext, passphrase: string): void {
   const message = "Do you want your passphrase to be displayed for verification? [yN]: ";
-  if (askYes(context, { variable: "BORG_DISPLAY_PASSPHRASE", message })) {
+  if (askYes(context, { variable: "BORG_DISPLAY_PASSPHRASE", message, again: true })) {
     const bytes = encodeText(passphrase);
     const lines = [
       `Your passphrase (between double-quotes): "${passphrase}"`,
@@ -117,20 +117,22 @@ export interface Question {
   message: string;
   /** The only answer that means yes, for what cannot be undone. */
   only?: string;
+  /** Asks again where the answer is neither yes nor no. */
+  again?: boolean;
 }
 
-const YES = new Set(["yes", "y", "1", "true", "on"]);
-const NO = new Set(["no", "n", "0", "false", "off"]);
-/** Answers that are neither yes nor no before it counts as no. */
+/** The words that borg takes, letter by letter. Anything else is a no, or asked again. */
+const YES = new Set(["Yes", "YES", "yes", "Y", "y", "1"]);
+const NO = new Set(["No", "NO", "no", "N", "n", "0", "Default", "DEFAULT", "default", "D", "d", ""]);
+/** Answers that are neither yes nor no before it counts as no, where it is asked again. */
 const RETRIES = 3;
 
 /** Whether the answer is yes. Asks on standard error, reads standard input. */
 export function askYes(context: CommandContext, question: Question): boolean {
-  const { variable, message, only } = question;
+  const { variable, message, only, again } = question;
   const means = (answer: string): boolean | null => {
     if (only !== undefined) return answer === only;
-    const word = answer.trim().toLowerCase();
-    return YES.has(word) ? true : NO.has(word) ? false : null;
+    return YES.has(answer) ? true : NO.has(answer) ? false : null;
   };
   const given = context.env(variable);
   if (given !== undefined) {
@@ -143,7 +145,7 @@ export function askYes(context: CommandContext, question: Question): boolean {
     });
     return means(given) ?? false;
   }
-  for (let attempt = 0; attempt < RETRIES; attempt++) {
+  for (let attempt = 0; attempt < (again ? RETRIES : 1); attempt++) {
     context.reporter.question({ type: "question_prompt", is_prompt: true, msgid: variable, message });
     const answer = readLine();
     if (answer === null) return false;

@@ -34,6 +34,9 @@ export abstract class CliReporter implements Reporter {
     this.options = { ...this.options, fileStatus: letters };
   }
 
+  /** How many bytes of files an archive in the making will probably have. */
+  setArchiveTotal(_bytes: number | null): void {}
+
   emit(event: ReportEvent): void {
     if (event.type === "log_message" && !this.#shown(event)) return;
     if (event.type === "file_status") {

@@ -12,7 +12,9 @@ export class JsonReporter extends CliReporter {
 
   protected override render(event: ReportEvent): void {
     const time = event.type === "file_status" ? {} : { time: this.#nowSeconds() };
-    this.write(`${JSON.stringify({ ...event, ...time })}\n`);
+    // borg's events always have this key, which may be null.
+    const info = event.type === "progress_percent" && !event.finished ? { info: event.info ?? null } : {};
+    this.write(`${JSON.stringify({ ...event, ...info, ...time })}\n`);
   }
 
   override finish(): void {}

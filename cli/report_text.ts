@@ -12,6 +12,7 @@ export interface TextOptions extends ReporterOptions {
 
 export class TextReporter extends CliReporter {
   #liveLength = 0;
+  #archiveTotal: number | null = null;
   readonly #terminal: boolean;
   readonly #columns: () => number;
 
@@ -40,9 +41,24 @@ export class TextReporter extends CliReporter {
 
   #archiveProgress(event: ArchiveProgressEvent): string {
     const iec = this.options.iec;
-    const sizes = `${formatSize(event.original_size, iec)} O ${formatSize(event.compressed_size, iec)} C ` +
+    const sizes =
+      `${this.#share(event.original_size)}${formatSize(event.original_size, iec)} O ${
+        formatSize(event.compressed_size, iec)
+      } C ` +
       `${formatSize(event.deduplicated_size, iec)} D ${event.nfiles} N `;
     return sizes + shorten(event.path, Math.max(10, this.#columns() - sizes.length - 1));
+  }
+
+  /** Borg's line does not have it; JSON, which programs read, is left as borg's. */
+  #share(size: number): string {
+    if (this.#archiveTotal === null) return "";
+    // More than there was last time: the end is not known after all.
+    const percent = 100 * size / this.#archiveTotal;
+    return percent >= 100 ? " >99% " : `${Math.floor(percent).toString().padStart(4)}% `;
+  }
+
+  override setArchiveTotal(bytes: number | null): void {
+    this.#archiveTotal = bytes;
   }
 
   #line(text: string): void {

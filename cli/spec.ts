@@ -30,6 +30,8 @@ export interface OptionSpec {
   readonly group?: string;
   /** Still accepted, but not shown. */
   readonly hidden?: boolean;
+  /** What to do instead: a warning says so to whoever types the long name. */
+  readonly deprecated?: string;
 }
 
 export interface PositionalSpec {

@@ -60,7 +60,7 @@ export function openTarOutput(context: CommandContext, file: string, filter: str
   }
   const buffer = new Uint8Array(BUFFER_BYTES);
   let filled = 0;
-  const send = (bytes: Uint8Array): void => fd === null ? context.printBytes(bytes) : files.write(fd, bytes);
+  const send = (bytes: Uint8Array): void => fd === null ? context.printData(bytes) : files.write(fd, bytes);
   const flush = (): void => {
     if (filled > 0) send(buffer.subarray(0, filled));
     filled = 0;

@@ -24,13 +24,14 @@ export class Archive {
 
   /**
    * Throws Archive.DoesNotExist, IntegrityError, or the archive TAM errors: an invalid TAM always, a missing one where
-   * `tamRequired` is set (an archive made before 1.0.9 and never upgraded can still be listed without).
+   * `tamRequired` is set. That is for `check` alone: borg 1.4 reads, renames and recreates archives without a TAM, which
+   * borg before 1.2.5 made. `ignoreInvalidTam` takes an invalid one for a missing one.
    */
   static async open(
     store: StoreReader,
     codec: ObjectCodec,
     manifest: Manifest,
-    options: { name: string; tamRequired?: boolean },
+    options: { name: string; tamRequired?: boolean; ignoreInvalidTam?: boolean },
   ): Promise<Archive> {
     const info = manifest.archives.get(options.name);
     if (!info) throw new ArchiveError("Archive.DoesNotExist", [options.name]);
@@ -42,13 +43,14 @@ export class Archive {
     store: StoreReader,
     codec: ObjectCodec,
     info: ArchiveInfo,
-    options: { tamRequired?: boolean } = {},
+    options: { tamRequired?: boolean; ignoreInvalidTam?: boolean } = {},
   ): Promise<Archive> {
     const stored = await store.get(info.id);
     const packed = await codec.open(info.id, stored);
     const { fields, authenticated } = codec.unpackAuthenticated("archive", packed, {
       tamRequired: options.tamRequired ?? false,
       name: info.name,
+      ...(options.ignoreInvalidTam ? { ignoreInvalidArchiveTam: true } : {}),
     });
     const size = { size: packed.length, csize: stored.length };
     return new Archive(store, codec, info.name, info.id, decodeArchiveMeta(fields), size, authenticated);

@@ -7,6 +7,7 @@ import type { ChunksIndex, ChunksIndexCache, FileTotals } from "../local/mod.ts"
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreReader } from "../store/mod.ts";
 import { asChunkId, type ChunkId, decodeHex, hexOfId, ID_LENGTH } from "../bytes/mod.ts";
+import { AppError } from "../errors.ts";
 import type { Archive } from "./archive.ts";
 import { Archive as ArchiveClass } from "./archive.ts";
 import type { ArchiveInfo, Manifest } from "./manifest.ts";
@@ -27,22 +28,37 @@ export interface ChunkListContext {
   breathe(): void | Promise<void>;
 }
 
-/** Chunk list of one archive: its file contents, its item stream and its own object. */
-export async function archiveChunks(context: ChunkListContext, info: ArchiveInfo): Promise<ChunksIndex> {
+/**
+ * Chunk list of one archive: its file contents, its item stream and its own object. With `untrusted` also that of an
+ * archive whose TAM is wrong: what nobody may read still claims its chunks until it is deleted. Such a list is not kept, so
+ * that each other use of the archive is refused as it should be.
+ */
+export async function archiveChunks(
+  context: ChunkListContext,
+  info: ArchiveInfo,
+  options: { untrusted?: boolean } = {},
+): Promise<ChunksIndex> {
   const cached = context.cache.load(info.id);
   if (cached) {
     context.fileTotals.set(hexOfId(info.id), cached.files);
     return cached.chunks;
   }
+  const { store, codec } = context;
+  let kept = true;
   // By its id: another one may bear its name by now.
-  const archive = await ArchiveClass.load(context.store, context.codec, info);
+  const archive = await ArchiveClass.load(store, codec, info).catch((error) => {
+    const invalid = error instanceof AppError && error.code === "ArchiveTAMInvalid";
+    if (!invalid || !options.untrusted) throw error;
+    kept = false;
+    return ArchiveClass.load(store, codec, info, { ignoreInvalidTam: true });
+  });
   const chunks = await readChunks(context, archive);
   // From now on it is only added to others, and kept.
   chunks.trim();
   const { stats } = archive.meta;
   const files = stats ? { size: stats.size, csize: stats.csize } : null;
   context.fileTotals.set(hexOfId(info.id), files);
-  context.cache.save(info.id, { chunks, files });
+  if (kept) context.cache.save(info.id, { chunks, files });
   return chunks;
 }
 

@@ -23,6 +23,8 @@ export interface ChunkSinkOptions {
   /** Bytes of the largest chunk of a file. */
   largestChunk?: number;
   spawner?: WorkerSpawner | undefined;
+  /** Called now and then while chunks are waited for; may let the event loop turn. */
+  breathe?: () => void | Promise<void>;
 }
 
 export class ChunkSink {

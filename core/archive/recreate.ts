@@ -121,6 +121,7 @@ export class Recreation {
     return new ContentsMove(this.archive, this.writer, sink, {
       chunker: this.#chunker === null ? null : { push: this.#chunker, cut },
       spawner: this.options.spawner,
+      breathe: () => this.options.breathe(),
       onChunk: (item) => {
         this.#progress.show(item.path, false);
         return this.options.breathe();

@@ -24,6 +24,7 @@ export interface ContentsOptions {
   /** Cuts files anew; what it cuts is taken from `cut`. null: chunks stay as they are. */
   chunker: { push: PushChunker; cut: () => Uint8Array[] } | null;
   spawner?: WorkerSpawner | undefined;
+  breathe(): void | Promise<void>;
   /** Called after each chunk. */
   onChunk(item: Item): void | Promise<void>;
   /** Whether it is time for a checkpoint; asked after each chunk. */
@@ -59,7 +60,7 @@ export class ContentsMove implements PlainReceiver {
     private readonly sink: ContentsSink,
     private readonly options: ContentsOptions,
   ) {
-    this.#pool = new OpenPool(from.codec, { spawner: options.spawner });
+    this.#pool = new OpenPool(from.codec, { spawner: options.spawner, breathe: options.breathe });
     this.#waiting = new WaitingItems((item) => writer.addItem(item));
   }
 

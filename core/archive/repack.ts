@@ -19,6 +19,8 @@ export interface RepackOptions {
   always: boolean;
   largestChunk?: number;
   spawner?: WorkerSpawner | undefined;
+  /** Called now and then while chunks are waited for; may let the event loop turn. */
+  breathe?: () => void | Promise<void>;
 }
 
 export class Repacker {

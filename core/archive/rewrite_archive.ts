@@ -33,7 +33,7 @@ export async function readStoredMeta(
   return context.codec.unpackAuthenticated("archive", packed, {
     tamRequired: options.tamRequired,
     name: info.name,
-    ignoreInvalidArchiveTam: options.ignoreInvalidTam ?? false,
+    ...(options.ignoreInvalidTam ? { ignoreInvalidArchiveTam: true } : {}),
   });
 }
 
@@ -64,11 +64,11 @@ export async function renameArchive(
   names: { from: string; to: string },
   nowUs: number,
 ): Promise<ArchiveInfo> {
-  const { manifest, store, codec } = context;
+  const { manifest, store } = context;
   const info = manifest.archives.get(names.from);
   if (!info) throw new ArchiveError("Archive.DoesNotExist", [names.from]);
-  // A new TAM would make an archive that nobody vouches for look genuine.
-  const { fields } = await readStoredMeta(context, info, { tamRequired: codec.tamRequired });
+  // As borg 1.4 does: an archive without a TAM gets one, as from upgrade --archives-tam; with a wrong one it is refused.
+  const { fields } = await readStoredMeta(context, info, { tamRequired: false });
   if (manifest.archives.has(names.to)) throw new ArchiveError("Archive.AlreadyExists", [names.to]);
   requireArchiveName(names.to);
   fields.set("name", encodeText(names.to));

@@ -20,6 +20,8 @@ export interface OpenPoolOptions {
   verifyOnly?: boolean;
   /** Without it everything is done in the caller's thread. */
   spawner?: WorkerSpawner | undefined;
+  /** See `SlotRingOptions`. */
+  breathe?: (() => void | Promise<void>) | undefined;
 }
 
 /** Largest object that goes through a slot; larger ones are opened by the owner. */
@@ -40,7 +42,12 @@ export class OpenPool {
 
   constructor(private readonly codec: ObjectCodec, options: OpenPoolOptions = {}) {
     this.#task = options.verifyOnly ? STATE_VERIFY : STATE_OPEN;
-    this.#ring = new SlotRing(codec, { capacity: SLOT_BYTES, compression: null, spawner: options.spawner });
+    this.#ring = new SlotRing(codec, {
+      capacity: SLOT_BYTES,
+      compression: null,
+      spawner: options.spawner,
+      breathe: options.breathe,
+    });
   }
 
   /**

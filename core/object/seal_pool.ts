@@ -39,6 +39,8 @@ export interface SealPoolOptions {
   largestChunk?: number;
   /** Without it everything is done in the caller's thread. */
   spawner?: WorkerSpawner | undefined;
+  /** See `SlotRingOptions`. */
+  breathe?: (() => void | Promise<void>) | undefined;
 }
 
 const LARGEST_CHUNK = 1 << 23;
@@ -83,6 +85,7 @@ export class SealPool {
       head: SEAL_HEAD,
       compression: options.compression,
       spawner: options.spawner,
+      breathe: options.breathe,
     });
   }
 

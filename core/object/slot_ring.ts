@@ -52,6 +52,8 @@ export interface SlotRingOptions {
   compression: Compression | null;
   /** Without it everything is done in the caller's thread. */
   spawner?: WorkerSpawner | undefined;
+  /** Called after each batch; may let the event loop turn, so that signals arrive while many batches are waited for. */
+  breathe?: (() => void | Promise<void>) | undefined;
 }
 
 /** The owner looks this often whether a thread was lost, while all it waits for is in the hands of threads. */
@@ -131,10 +133,12 @@ export class SlotRing {
     const { control } = this.#memory;
     const bell = Atomics.load(control, CONTROL_DONE);
     const worked = this.#work.workOne();
-    if (worked === true) return;
-    if (worked !== false) return worked.then(() => {});
+    if (worked === true) return this.options.breathe?.();
+    if (worked !== false) return worked.then(() => this.options.breathe?.());
     if (!this.#anyBusy()) return;
-    if (Atomics.wait(control, CONTROL_DONE, bell, PATIENCE_MS) !== "timed-out") return;
+    if (Atomics.wait(control, CONTROL_DONE, bell, PATIENCE_MS) !== "timed-out") {
+      return this.options.breathe?.();
+    }
     return this.#listen();
   }
 

@@ -74,6 +74,9 @@ export class FrameReader {
   #missing = 1;
   #elements = 1;
 
+  /** With `views` what is read is views of the reader's memory, valid until the next {@link FrameReader.push}. */
+  constructor(private readonly views = false) {}
+
   /** Bytes of an object that has begun and is not complete. */
   get pending(): number {
     return this.#end - this.#start;
@@ -94,7 +97,7 @@ export class FrameReader {
   /** The next complete object, undefined where it has not fully arrived. Throws {@link MsgpackError}. */
   next(): Unpacked | undefined {
     if (!this.#complete()) return undefined;
-    const reader = new MsgpackReader(this.#buffer.subarray(this.#start, this.#scanned));
+    const reader = new MsgpackReader(this.#buffer.subarray(this.#start, this.#scanned), this.views);
     const value = reader.read();
     this.#start = this.#scanned;
     this.#missing = this.#elements = 1;

@@ -5,6 +5,9 @@
  */
 import { OsError, RemoteError } from "../errors.ts";
 
+/** The system itself takes no longer ones than 4096 bytes; none is worth that many looks at files. */
+const MAX_LENGTH = 32 << 10;
+
 /** What of the machine tells where a path leads. */
 export interface PathSource {
   readonly cwd: string;
@@ -75,7 +78,7 @@ const withSlash = (path: string): string => path.endsWith("/") ? path : `${path}
  * PathNotAllowed where links lead in a circle: one that was not followed here could lead out of a permitted folder.
  */
 export function realPath(path: string, source: Pick<PathSource, "cwd" | "readLink">): string {
-  if (path.includes("\0")) throw new RemoteError("PathNotAllowed", [path]);
+  if (path.includes("\0") || path.length > MAX_LENGTH) throw new RemoteError("PathNotAllowed", [path]);
   let real = "";
   let links = 0;
   // What is still to be walked, the next name last.

@@ -32,6 +32,9 @@ export interface ServerMethod {
 
 /** An answer of more ids than this cannot be read by anybody; clients ask for 100,000 at most. */
 const MAX_IDS = 1_000_000;
+/** Keys have less than a thousand bytes; what lies in the configuration counts against no quota. */
+const MAX_KEY_BYTES = 64 << 10;
+const NEWLINE = 0x0a;
 const FRACTION_OF_A_PERCENT = 1e6;
 
 export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
@@ -90,7 +93,7 @@ export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
 
   save_key: {
     positions: ["keydata"],
-    run: ({ store }, args) => nothing(store.saveKey(args.bytes("keydata"))),
+    run: ({ store }, args) => nothing(store.saveKey(keyText(args.bytes("keydata")))),
   },
   load_key: { positions: [], run: async ({ store }) => await store.loadKey() ?? new Uint8Array(0) },
 
@@ -109,6 +112,18 @@ export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
 /** Null when `work` is done. */
 function nothing(work: Awaitable<void>): Awaitable<null> {
   return work instanceof Promise ? work.then(() => null) : null;
+}
+
+/**
+ * A key as it is stored: lines of visible ASCII. It goes into the repository's configuration, where other characters could
+ * say more than a key should.
+ */
+function keyText(blob: Uint8Array): Uint8Array {
+  const visible = (byte: number): boolean => byte === NEWLINE || (byte >= 0x20 && byte < 0x7f);
+  if (blob.length > MAX_KEY_BYTES || !blob.every(visible)) {
+    throw new AppError("Error", ["Cannot store the key: it is no key"]);
+  }
+  return blob;
 }
 
 /** One page of packed ids as a list. */

@@ -85,8 +85,7 @@ function resticCommand(work: Work): string[] | null {
     case "init":
       return ["init"];
     case "create":
-      // What would need a time of its own is not compared.
-      return work.timestamp === undefined ? ["backup", "--tag", work.archive, work.source] : null;
+      return ["backup", "--tag", work.archive, work.source];
     case "extract":
       return ["restore", "latest", "--tag", FIRST, "--target", work.target];
     case "list":

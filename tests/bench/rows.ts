@@ -34,6 +34,8 @@ export interface Scenario {
   onDisk?: boolean;
   /** Not more than so many runs: for what takes long. */
   maxRuns?: number;
+  /** Those that have such commands; all, where it is absent. */
+  programs?: readonly string[];
   steps: readonly Step[];
 }
 
@@ -85,10 +87,18 @@ export const SCENARIOS: readonly Scenario[] = [
     encryption: "repokey",
     compression: "lz4",
     maxRuns: 3,
+    programs: ["alcove", "borg"],
     steps: ["changed", "info-archive", "diff", "export-tar", "recreate", "delete"],
   },
   { source: "tree", encryption: "repokey", compression: "zstd,3", steps: ["first"] },
-  { source: "small", encryption: "repokey", compression: "lz4", maxRuns: 3, steps: ["prune"] },
+  {
+    source: "small",
+    encryption: "repokey",
+    compression: "lz4",
+    maxRuns: 2,
+    programs: ["alcove", "borg"],
+    steps: ["prune"],
+  },
 ];
 
 const STEP_NAMES: Readonly<Record<Step, string>> = {
@@ -154,6 +164,7 @@ export function runScenario(scenario: Scenario, context: BenchContext): Row[] {
   const count = Math.min(context.runs, scenario.maxRuns ?? context.runs);
   for (let run = 0; run < count; run++) {
     for (const program of context.programs) {
+      if (!(scenario.programs ?? [program.name]).includes(program.name)) continue;
       const life = new RepositoryLife(scenario, program, context);
       try {
         life.run(wanted, (step, measured) => (runs.get(step)![program.name] ??= []).push(measured));

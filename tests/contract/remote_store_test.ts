@@ -1,7 +1,8 @@
-/** The store contract over borg's remote protocol, against a real `borg serve`. */
+/** The store contract over borg's remote protocol, against our `serve` and a real `borg serve`. */
 import process from "node:process";
 import { borgVersion } from "../fixtures/borg.ts";
 import { openServedStore, type ServerOptions } from "../fixtures/remote_store.ts";
+import { ALCOVE_SERVE } from "../fixtures/serve_peer.ts";
 import { temporaryFolder } from "../fixtures/store_env.ts";
 import { storeContract, type StoreMaker } from "./store_contract.ts";
 
@@ -17,6 +18,8 @@ function servedStoreMaker(name: string, command: readonly string[]): StoreMaker 
         command: [...command, ...(quota === undefined ? [] : [`--storage-quota=${quota}`])],
         path: `${folder.path}/repo`,
         cache: `${folder.path}/home`,
+        // Where the runtime keeps the packages of ours.
+        env: { HOME: process.env["HOME"]! },
       };
       let store = await openServedStore({ ...server, create: true, appendOnly: options.appendOnly ?? false });
       return {
@@ -34,6 +37,7 @@ function servedStoreMaker(name: string, command: readonly string[]): StoreMaker 
   };
 }
 
+storeContract(servedStoreMaker("RemoteStore of our serve", ALCOVE_SERVE));
 if (borgVersion !== null || process.env["CI"]) {
   storeContract(servedStoreMaker("RemoteStore of borg serve", ["borg", "serve"]));
 } else console.log("skipped, borg is not installed: the contract over borg serve");

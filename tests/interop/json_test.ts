@@ -1,25 +1,10 @@
 /** Outputs that scripts and front ends read: the same keys, types and shapes as borg's. */
 import assert from "node:assert/strict";
-import * as fs from "node:fs";
 import { join } from "node:path";
 import { borgTest } from "../fixtures/borg.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
+import { assertCovers } from "../fixtures/json_shape.ts";
 import { makeTree } from "../fixtures/tree.ts";
-
-/** Every key of `theirs` is in `ours` with a value of the same type, all the way down. */
-function assertCovers(ours: unknown, theirs: unknown, path = "$"): void {
-  const kind = (value: unknown): string =>
-    Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
-  assert.equal(kind(ours), kind(theirs), path);
-  if (Array.isArray(theirs)) {
-    if (theirs.length > 0) assertCovers((ours as unknown[])[0], theirs[0], `${path}[0]`);
-  } else if (theirs !== null && typeof theirs === "object") {
-    for (const [key, value] of Object.entries(theirs)) {
-      assert.ok(Object.hasOwn(ours as object, key), `${path}.${key} is missing`);
-      assertCovers((ours as Record<string, unknown>)[key], value, `${path}.${key}`);
-    }
-  }
-}
 
 function makeRepository(place: Workplace): void {
   makeTree(join(place.path, "tree"));
@@ -113,28 +98,4 @@ Deno.test("--log-json writes one JSON object with a type per line, questions and
   const asked = events(place.alcove(["delete", "--log-json", "repo"], { code: 2, input: "\n" }).stderr);
   assert.equal(asked[0]!["type"], "question_prompt");
   assert.equal(asked[0]!["msgid"], "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING");
-});
-
-Deno.test("a closed pipe ends the program quietly", () => {
-  using place = workplace();
-  makeTree(join(place.path, "tree"));
-  fs.mkdirSync(join(place.path, "tree/many"));
-  for (let i = 0; i < 3000; i++) {
-    fs.writeFileSync(join(place.path, `tree/many/${"long name ".repeat(10)}${i}`), "");
-  }
-  place.alcove(["init", "-e", "none", "repo"]);
-  place.alcove(["create", "repo::a", "tree"]);
-  const main = new URL("../../cli/main.ts", import.meta.url).pathname;
-  const { stderr, stdout } = new Deno.Command("bash", {
-    args: [
-      "-c",
-      `"$0" run -A --quiet "$1" list repo::a | head -n 1; echo "\${PIPESTATUS[0]}"`,
-      Deno.execPath(),
-      main,
-    ],
-    cwd: place.path,
-    env: place.env,
-  }).outputSync();
-  assert.equal(new TextDecoder().decode(stderr), "");
-  assert.match(new TextDecoder().decode(stdout), /\n141\n$/);
 });

@@ -1,8 +1,11 @@
 /** `recreate` makes the archives that borg's makes, and leaves nothing behind that `check` would find. */
 import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
 import { join } from "node:path";
+import { encodeHex } from "../../core/bytes/mod.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { borgTest, run } from "../fixtures/borg.ts";
+import { pseudoRandom } from "../fixtures/tree.ts";
 
 // The large file is one chunk by the default parameters: where more are cut depends on the key.
 const TREE = `
@@ -140,4 +143,62 @@ borgTest("recreate refuses what borg refuses, and shows what it would do", () =>
     if (options.includes("--dry-run")) assert.equal(mine.stderr, real.stderr);
   }
   assert.equal(place.borg(["list", ours]).stdout, before);
+});
+
+borgTest("recreate makes checkpoints within long files, whose parts stay as borg's do", () => {
+  using place = workplace();
+  fs.mkdirSync(join(place.path, "s"));
+  for (const name of ["1", "2"]) {
+    fs.writeFileSync(join(place.path, "s", name), encodeHex(pseudoRandom(name, 10_000_000)));
+  }
+  fs.writeFileSync(join(place.path, "s/small"), "small");
+  place.alcove(["init", "-e", "none", "repo"]);
+  place.alcove(["create", "repo::a", "s"]);
+  const before = place.borg(["list", "--format", FORMAT, "repo::a"]).stdout;
+  for (const change of [["--recompress"], ["--chunker-params", "fixed,2097152"]]) {
+    place.alcove(["recreate", "--checkpoint-interval", "1", ...change, "-C", "lzma,0", "repo::a"]);
+    assert.equal(place.alcove(["list", "--short", "--consider-checkpoints", "repo"]).stdout, "a\n");
+    const parts =
+      place.borg(["list", "--consider-part-files", "--format", "{path} {size}{NL}", "repo::a"]).stdout;
+    // Where they are cut is a matter of time; those of one file together are the file.
+    const sizes = new Map<string, number[]>();
+    for (const [, file, size] of parts.matchAll(/^(s\/\d)\.borg_part_\d+ (\d+)$/gm)) {
+      sizes.set(file!, [...sizes.get(file!) ?? [], Number(size)]);
+    }
+    assert.ok(sizes.size > 0, parts);
+    for (const of of sizes.values()) {
+      assert.ok(of.length > 1, parts);
+      assert.equal(of.reduce((a, b) => a + b), 20_000_000, parts);
+    }
+    assert.doesNotMatch(parts, /small\.borg_part/);
+    place.borg(["check", "--verify-data", "repo"]);
+    place.alcove(["check", "repo"]);
+    // What is listed, with the sums of the contents, is what it was.
+    const columns = (text: string) => text.replaceAll(/^(\S+ \S+ \S+) \S+/gm, "$1");
+    assert.equal(columns(place.borg(["list", "--format", FORMAT, "repo::a"]).stdout), columns(before));
+    const stats = JSON.parse(place.borg(["info", "--json", "repo::a"]).stdout).archives[0].stats;
+    assert.deepEqual([stats.nfiles, stats.original_size], [3, 40_000_005]);
+  }
+  // The parts go with the archive, and nothing is left.
+  place.alcove(["delete", "repo::a"]);
+  place.borg(["check", "repo"]);
+  assert.equal(JSON.parse(place.borg(["info", "--json", "repo"]).stdout).cache.stats.total_chunks, 0);
+});
+
+borgTest("what a recreate of borg's left behind does not stand in the way", () => {
+  using both = pair();
+  const { place, ours } = both;
+  // As borg leaves it when it dies between its two commits.
+  place.borg(["recreate", "--target", "a.recreate", "-e", "s/big", `${ours}::a`]);
+  const left = list(place, `${ours}::a.recreate`);
+  // borg itself goes no further then.
+  assert.notEqual(place.borg(["recreate", "-e", "s/keep/hard", `${ours}::a`], { code: null }).code, 0);
+  for (const location of [`${ours}::a`, ours]) {
+    const { stderr } = place.alcove(["recreate", "-e", "s/keep/hard", "--comment", location, location]);
+    assert.match(stderr, /a\.recreate, which an interrupted recreate may have left/);
+  }
+  assert.equal(place.alcove(["list", "--short", ours]).stdout, "a\na.recreate\nb\n");
+  assert.doesNotMatch(list(place, `${ours}::a`), /s\/keep\/hard/);
+  assert.equal(list(place, `${ours}::a.recreate`), left);
+  verify(place, ours);
 });

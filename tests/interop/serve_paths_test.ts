@@ -177,11 +177,12 @@ Deno.test("serve follows no more links than the system would, and never one that
   // More links than are followed, the last of which leads out.
   fs.symlinkSync(".", join(place, "a", "here"));
   const many = `${place}/a/${"here/".repeat(300)}way-out`;
-  const [circle, chain, nul] = await outcomes(ALCOVE_SERVE, place, {
+  const [circle, chain, nul, long] = await outcomes(ALCOVE_SERVE, place, {
     args: ["--restrict-to-path", `${place}/a`],
-    paths: [`${place}/a/circle`, many, `${place}/a/re\0po`],
+    paths: [`${place}/a/circle`, many, `${place}/a/re\0po`, "a/".repeat(1e6)],
   });
   assert.match(circle!, /circle: PathNotAllowed/);
   assert.match(chain!, /PathNotAllowed/);
   assert.match(nul!, /PathNotAllowed/);
+  assert.match(long!, /PathNotAllowed/);
 });

@@ -7,6 +7,7 @@ import { BORG_VERSION } from "../../cli/version.ts";
 import { FrameReader } from "../../core/rpc/frame.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { borgTest, borgVersion } from "../fixtures/borg.ts";
+import { breakCopies } from "../fixtures/broken_repositories.ts";
 import {
   ALCOVE_SERVE,
   BORG_SERVE,
@@ -153,42 +154,6 @@ borgTest("serve negotiates as borg's server does", async () => {
   }
 });
 
-/** Folders at which opening or working fails. */
-function brokenPlaces(place: Workplace): void {
-  const { path } = place;
-  const repo = join(path, "origin", "repo");
-  const copy = (name: string): string => {
-    const to = join(path, "origin", name);
-    fs.cpSync(repo, to, { recursive: true });
-    return to;
-  };
-  const config = (name: string, change: (text: string) => string): void => {
-    const file = join(copy(name), "config");
-    fs.writeFileSync(file, change(fs.readFileSync(file, "utf8")));
-  };
-  config("no-section", (text) => text.replace("[repository]", "[something]"));
-  config("version-2", (text) => text.replace("version = 1", "version = 2"));
-  config("large-segments", (text) => text.replace(/max_segment_size = .*/, "max_segment_size = 4294967295"));
-  config("no-space", (text) => text.replace(/additional_free_space = .*/, "additional_free_space = 8P"));
-  config("small-quota", (text) => text.replace(/storage_quota = .*/, "storage_quota = 1000"));
-  config("append-only", (text) => text.replace("append_only = 0", "append_only = 1"));
-  fs.rmSync(join(copy("no-config"), "config"));
-  const attic = join(copy("attic"), "data", "0");
-  for (const name of fs.readdirSync(attic)) {
-    const bytes = fs.readFileSync(join(attic, name));
-    bytes.write("ATTICSEG");
-    fs.writeFileSync(join(attic, name), bytes);
-  }
-  const damaged = join(copy("damaged"), "data", "0", "0");
-  const bytes = fs.readFileSync(damaged);
-  bytes[60]! ^= 1;
-  fs.writeFileSync(damaged, bytes);
-  const cut = join(copy("no-commits"), "data", "0");
-  for (const name of fs.readdirSync(cut)) fs.truncateSync(join(cut, name), 8);
-  fs.mkdirSync(join(path, "origin", "folder"));
-  fs.writeFileSync(join(path, "origin", "folder", "file"), "");
-}
-
 /** Without what each program says in its own words, or what depends on the moment. */
 function withoutSentence(error: string): string {
   return error.replace(/^(IntegrityError|CheckNeeded|InsufficientFreeSpaceError): .*/, "$1")
@@ -198,7 +163,7 @@ function withoutSentence(error: string): string {
 borgTest("serve answers errors of the names and arguments that borg's clients know", async () => {
   using place = workplace();
   origin(place);
-  brokenPlaces(place);
+  breakCopies(join(place.path, "origin"));
   const manifest = new Uint8Array(32);
   const write: Call[] = [["put", { id: idOf(1), data: data(1, 2000) }], ["commit", { compact: false }]];
   const cases: [name: string, open: Record<string, Packable>, calls: Call[]][] = [

@@ -3,8 +3,11 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { type RunOptions, type Workplace, workplace } from "../fixtures/alcove.ts";
+import process from "node:process";
+import { breakCopies } from "../fixtures/broken_repositories.ts";
 import { type Borg14, borg14Test } from "../fixtures/borg14.ts";
 import { borgTest, type Ran } from "../fixtures/borg.ts";
+import { ServePeer } from "../fixtures/serve_peer.ts";
 import { serveRsh } from "../fixtures/serve_rsh.ts";
 
 type Client = (args: readonly string[], options?: RunOptions) => Ran;
@@ -81,4 +84,60 @@ const strict = (place: Workplace, borg: Borg14): Client => (args, options = {}) 
 borg14Test("borg 1.4 does everything with our server", (borg) => {
   using place = workplace();
   allCommands(place, strict(place, borg));
+});
+
+borg14Test("borg 1.4 ends with the exit code that its own server gives it", async (borg) => {
+  using place = workplace({ BORG_EXIT_CODES: "modern", BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" });
+  const theirs = [process.env["ALCOVE_BORG14"]!, "serve"];
+  const folder = join(place.path, "origin");
+  fs.mkdirSync(folder);
+  fs.mkdirSync(join(place.path, "source"));
+  fs.writeFileSync(join(place.path, "source", "file"), crypto.getRandomValues(new Uint8Array(50_000)));
+  borg(place, ["init", "-e", "none", "origin/repo"]);
+  borg(place, ["create", "origin/repo::archive", "source"]);
+  breakCopies(folder);
+  // Whose lock stands in everybody's way.
+  const holder = new ServePeer(["borg", "serve"], { cwd: folder });
+  fs.cpSync(join(folder, "repo"), join(folder, "locked"), { recursive: true });
+  await holder.open("locked", { exclusive: true });
+  const at = (name: string): string => `ssh://host${folder}/${name}`;
+  const create = (name: string): string[] => ["create", `${at(name)}::new`, "source"];
+  const cases: [code: number, args: string[], forced?: string[]][] = [
+    [0, ["list", at("repo")]],
+    [13, ["list", at("missing")]],
+    [10, ["init", "-e", "none", at("repo")]],
+    [10, ["init", "-e", "none", at("repo/inner")]],
+    [19, ["init", "-e", "none", at("folder")]],
+    [18, ["init", "-e", "none", at("no/such/parent")]],
+    [83, ["list", at("repo")], ["--restrict-to-path", "/nonexistent"]],
+    [83, ["break-lock", at("repo")], ["--restrict-to-repository", folder]],
+    [73, ["list", "--lock-wait", "0", at("locked")]],
+    [15, ["list", at("folder")]],
+    [15, ["list", at("folder/file")]],
+    [15, ["list", at("no-config")]],
+    [16, ["list", at("version-2")]],
+    [16, ["list", at("no-section")]],
+    [11, ["list", at("attic")]],
+    [12, ["list", at("no-commits")]],
+    [90, ["list", at("damaged")]],
+    [1, ["check", at("damaged")]],
+    [20, create("small-quota")],
+    [14, create("no-space")],
+    [2, ["delete", at("append-only")]],
+    [2, ["delete", at("repo")], ["--append-only"]],
+  ];
+  for (const [code, args, forced = []] of cases) {
+    const env = { BORG_DELETE_I_KNOW_WHAT_I_AM_DOING: "YES" };
+    const run = (program?: readonly string[]) =>
+      borg(place, args, {
+        env: { ...env, ...serveRsh(place, { forced, ...(program ? { program } : {}) }) },
+      });
+    const ours = run();
+    assert.equal(ours.code, code, `${args}: ${ours.stderr}`);
+    assert.equal(ours.code, run(theirs).code, args.join(" "));
+    // With these two borg's clients always show where they were themselves.
+    if (code !== 12 && code !== 90) assert.doesNotMatch(ours.stderr, /Traceback/, args.join(" "));
+  }
+  holder.kill("SIGTERM");
+  await holder.finished();
 });
