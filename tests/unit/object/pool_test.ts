@@ -414,7 +414,7 @@ Deno.test("the pools let their owner breathe after each batch that it waits for"
   const sealing = new SealPool(codec, {
     compression: parseCompression("lz4"),
     storedSize: () => -1,
-    put: (id, size, stored) => void sealed.push({ id, stored: stored.slice(), size }),
+    put: (id, size, stored) => sealed.push({ id, stored: stored.slice(), size }) > 0,
     breathe,
   });
   // Each is a batch of its own.
