@@ -329,7 +329,7 @@ Deno.test("ServeReporter writes the lines that old clients, and new ones, take a
   ]);
   assert.deepEqual(lines.slice(2).map((line) => JSON.parse(line)), [
     { ...message, time: 5 },
-    { ...progress, time: 5 },
+    { ...progress, info: null, time: 5 },
   ]);
   for (const line of lines) assert.ok(line.isWellFormed());
 });
