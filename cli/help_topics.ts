@@ -111,6 +111,66 @@ SPEC of obfuscate:
     alcove create --compression obfuscate,110,auto,zstd REPO::ARCHIVE PATH
 `;
 
+const REMOTE = `
+A repository at a server is named in one of two ways:
+
+  USER@HOST:PATH             PATH begins at the home folder of USER, unless it begins with a slash
+  ssh://USER@HOST:PORT/PATH  PATH begins at the root; /~/PATH at the home folder of USER, /./PATH at the folder in which
+                             the server's shell starts
+
+USER@ and :PORT may be missing: ssh and its settings then decide. An IPv6 address stands in brackets.
+
+Alcove runs ssh, and ssh runs "borg serve" there, or another program that speaks the same protocol:
+
+  BORG_RSH, --rsh                  what is run in the place of ssh, and its options. The port (-p PORT), the host and the
+                                   command for the server are put behind it.
+  BORG_REMOTE_PATH, --remote-path  the program in the place of borg
+
+    export BORG_RSH='ssh -i ~/.ssh/backup' BORG_REMOTE_PATH=alcove
+    alcove init --encryption repokey-blake2 ssh://backup@nas.example/srv/backup/host1
+    alcove create ssh://backup@nas.example/srv/backup/host1::{now} /home
+
+Connections that fall silent. While a server compacts or checks, or a client reads what is stored already, nothing is sent for
+minutes, and some routers forget such a connection. Let ssh send something, so that they do not, and so that each end notices
+within five minutes that the other is gone: only then the server gives the lock back.
+
+  In the client's ~/.ssh/config:
+    Host nas.example
+      ServerAliveInterval 10
+      ServerAliveCountMax 30
+  In the server's /etc/ssh/sshd_config:
+    ClientAliveInterval 10
+    ClientAliveCountMax 30
+
+A backup that was cut off is started again; what its last checkpoint had stored is not sent a second time. With --lock-wait 600
+it waits until the server has noticed.
+
+A key that can do nothing else. A line in ~/.ssh/authorized_keys at the server:
+
+    command="alcove serve --append-only --restrict-to-path /srv/backup/host1",restrict ssh-ed25519 AAAA...
+
+Who has the key can then use repositories at or below that path and run nothing else, and can remove nothing for good.
+"alcove help serve" tells how to go back to what was, and what to mind before compact is run at the server.
+
+A server that fetches. Where a machine cannot, or must not, connect to the server, the server connects to it: it offers the
+repository at a socket, and takes that along through its own ssh. Both need socat, and a folder for the socket that nobody
+else can enter.
+
+  At both:
+    mkdir -m 700 /run/alcove
+  At the server:
+    socat UNIX-LISTEN:/run/alcove/repo.sock,fork EXEC:"alcove serve --append-only --restrict-to-path /srv/backup/host1"
+  At the server, in another terminal:
+    ssh -R /run/alcove/repo.sock:/run/alcove/repo.sock host1
+  At host1, through that ssh:
+    export BORG_RSH="sh -c 'exec socat STDIO UNIX-CONNECT:/run/alcove/repo.sock'"
+    alcove create ssh://server/srv/backup/host1::{now} /home
+    rm /run/alcove/repo.sock
+
+The location still names a host, which nobody connects to: take always the same. The last line is needed because ssh leaves
+the socket behind and takes no place that is taken, unless host1's sshd_config says "StreamLocalBindUnlink yes".
+`;
+
 export const HELP_TOPICS: readonly HelpTopic[] = [
   { name: "compression", summary: "the notation of --compression", text: COMPRESSION },
   {
@@ -122,4 +182,5 @@ export const HELP_TOPICS: readonly HelpTopic[] = [
   },
   { name: "patterns", summary: "how to say which paths are meant", text: PATTERNS },
   { name: "placeholders", summary: "words in braces that are replaced", text: PLACEHOLDERS },
+  { name: "remote", summary: "repositories at a server", text: REMOTE },
 ];
