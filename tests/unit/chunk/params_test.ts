@@ -53,8 +53,7 @@ Deno.test("parseChunkerParams() refuses everything else in one sentence", () => 
   ) {
     assert.throws(
       () => parseChunkerParams(text),
-      (error) =>
-        error instanceof UsageError && error.code === "Error" && !error.message.includes("\n"),
+      (error) => error instanceof UsageError && error.code === "Error" && !error.message.includes("\n"),
       text,
     );
   }
