@@ -117,7 +117,8 @@ async function runCommand(command: Command, values: Values, argv: readonly strin
   let code: number;
   try {
     code = await command.run(context, values) ?? reporter.exitCode(modern);
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstFailure(thrown);
     reporter.finish();
     code = context.stoppedBy ?? exitCode(error);
     if (context.ending) await new Promise(() => {}); // the signal's handler exits
@@ -207,6 +208,14 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     Promise.race([done, sleep(SIGNAL_GRACE_MS)]).then(() => process.exit(code));
   });
   return context;
+}
+
+/** What went wrong first, where ending the work then failed, too. */
+function firstFailure(error: unknown): unknown {
+  while (error instanceof Error && error.name === "SuppressedError" && "suppressed" in error) {
+    error = error.suppressed;
+  }
+  return error;
 }
 
 function exitCode(error: unknown): number {
