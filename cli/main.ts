@@ -138,7 +138,8 @@ async function runCommand(
       profiled = await (await import("./profile.ts")).startProfile(context, common.debug_profile);
     }
     code = await command.run(context, values) ?? reporter.exitCode(modern);
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstFailure(thrown);
     reporter.finish();
     code = context.stoppedBy ?? (error instanceof ReaderLeft ? reporter.exitCode(modern) : exitCode(error));
     if (context.ending) await new Promise(() => {}); // the signal's handler exits
@@ -230,6 +231,14 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     Promise.race([done, sleep(SIGNAL_GRACE_MS)]).then(() => process.exit(code));
   });
   return context;
+}
+
+/** What went wrong first, where ending the work then failed, too. */
+function firstFailure(error: unknown): unknown {
+  while (error instanceof Error && error.name === "SuppressedError" && "suppressed" in error) {
+    error = error.suppressed;
+  }
+  return error;
 }
 
 function exitCode(error: unknown): number {

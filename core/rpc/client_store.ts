@@ -65,6 +65,8 @@ export class RemoteStore implements StoreDeleter {
   /** Digest of the manifest as it is stored, null where it was not seen. */
   #manifest: Uint8Array | null = null;
   #changed = false;
+  /** After a repair the same manifest may stand for other objects. */
+  #repaired = false;
   /** Whether the ids differ from those that are remembered. */
   #newIds = false;
 
@@ -180,7 +182,8 @@ export class RemoteStore implements StoreDeleter {
     const count = await this.count();
     const { idSets } = this.parts;
     // What is not committed yet is known to nobody but the server.
-    const known = this.#manifest && !this.#changed ? idSets.load(this.#manifest) : null;
+    const trusted = this.#manifest !== null && !this.#changed && !this.#repaired;
+    const known = trusted ? idSets.load(this.#manifest!) : null;
     if (known && known.size === count) {
       this.#ids = known;
       return;
@@ -239,7 +242,7 @@ export class RemoteStore implements StoreDeleter {
   }
 
   #change(id: ChunkId, there: boolean): void {
-    if (!this.#changed) this.#ahead.forget();
+    this.#ahead.forget();
     this.#early = null;
     this.#changed = this.#newIds = true;
     if (there) this.#ids?.add(id);
@@ -253,24 +256,30 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async #commit(options: { compact: boolean; threshold: number; cleanup_commits: boolean }): Promise<void> {
+    const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
     try {
       await this.#connection.settle();
+      await this.#connection.call("commit", args);
     } catch (error) {
-      // The caller may go on with a new transaction; what the server has of this one must not come with it.
+      // The caller may go on with a new transaction; what the server has of this one must not come with it, nor what we know.
       await this.rollback().catch(() => {});
       throw error;
     }
-    const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
-    await this.#connection.call("commit", args);
     this.#changed = false;
   }
 
   async rollback(): Promise<void> {
-    this.#forgetIds();
-    this.#manifest = null;
+    this.#forgetAll();
     this.#changed = false;
     await this.#connection.forgive();
     await this.#connection.call("rollback");
+  }
+
+  /** What was read may not be so any more. */
+  #forgetAll(): void {
+    this.#forgetIds();
+    this.#manifest = this.#early = null;
+    this.#ahead.forget();
   }
 
   #forgetIds(): void {
@@ -323,12 +332,13 @@ export class RemoteStore implements StoreDeleter {
   ): Promise<StoreCheckResult> {
     const { repair = false, saveSpace = false, maxDurationSeconds = 0 } = options;
     if (maxDurationSeconds > 0) this.parts.version.require("check max_duration", 1, 2, 0);
+    if (repair) this.#forgetAll();
+    this.#repaired ||= repair;
     const ok = await this.#connection.call("check", [
       ["repair", repair],
       ["save_space", saveSpace],
       ["max_duration", maxDurationSeconds],
     ]);
-    if (repair) this.#forgetIds();
     if (typeof ok !== "boolean") throw unexpected("check");
     return { ok };
   }
