@@ -15,6 +15,7 @@ import {
   setUmask,
   signalExitCode,
   sleep,
+  type StopSignal,
 } from "../core/platform/mod.ts";
 import { terminalWidth, Users, writeStderr, writeStdout } from "../core/platform/mod.ts";
 import { encodeText } from "../core/bytes/mod.ts";
@@ -121,7 +122,7 @@ async function runCommand(
   const common = values as unknown as CommonValues;
   setUmask(common.umask);
   const reporter = makeReporter(common);
-  const context = makeContext(common, reporter, argv);
+  const context = makeContext(common, reporter, { argv, stopsAt: (signal) => stopsAt(signal, command) });
   for (const warning of warnings) log(reporter, "WARNING", warning);
   if (common.show_version) {
     reporter.emit({
@@ -179,7 +180,19 @@ interface MainContext extends CommandContext {
   ending: boolean;
 }
 
-function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly string[]): MainContext {
+/**
+ * A server on the client's own machine hears its Ctrl-C too, and must outlive it: the client is saving a checkpoint. (The
+ * client lets it ignore SIGINT, but the runtime does not.)
+ */
+function stopsAt(signal: StopSignal, { spec }: Command): boolean {
+  return signal !== "SIGINT" || spec.name !== "serve" || isTerminal(0);
+}
+
+function makeContext(
+  common: CommonValues,
+  reporter: CliReporter,
+  { argv, stopsAt }: { argv: readonly string[]; stopsAt(signal: StopSignal): boolean },
+): MainContext {
   const files = openFiles();
   const users = new Users(files);
   const host = new Host({ hostId: env("BORG_HOST_ID"), users });
@@ -214,6 +227,7 @@ function makeContext(common: CommonValues, reporter: CliReporter, argv: readonly
     },
   };
   onSignal((signal) => {
+    if (!stopsAt(signal)) return;
     const code = signalExitCode(signal);
     if (signal === "SIGINT" && clean && context.stoppedBy === null) {
       context.stoppedBy = code;

@@ -14,6 +14,7 @@ import { encodeHex } from "../core/bytes/mod.ts";
 import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
 import type { Location } from "./location.ts";
+import { watchSilence } from "./remote_silence.ts";
 import { directories, makeFill } from "./session_store.ts";
 import { commandError } from "./values.ts";
 import { BORG_VERSION } from "./version.ts";
@@ -29,8 +30,6 @@ export interface RemoteOptions {
   storageQuota?: number;
 }
 
-/** After so long without an answer the user is told what we wait for. */
-const SILENCE_MS = 60_000;
 /** What a server takes by itself. */
 const DEFAULT_UMASK = 0o077;
 const NOT_FOUND = 127;
@@ -58,7 +57,7 @@ export async function openRemoteStore(
       return explain(end, command[0]!);
     },
   });
-  const watch = watchSilence(context, connection);
+  const watch = watchSilence(connection, context.reporter);
   using opening = context.atSignal(() => connection.close());
   try {
     const store = await openRemote(connection, {
@@ -68,13 +67,13 @@ export async function openRemoteStore(
       clientVersion: BORG_VERSION.split(".").map(Number),
       idSets: (id) => new KnownIds(context.files, `${directories(context).cache}/${encodeHex(id)}/ids`),
       closed: () => {
-        clearInterval(watch);
+        watch[Symbol.dispose]();
         messages.end();
       },
     });
     return store;
   } catch (error) {
-    clearInterval(watch);
+    watch[Symbol.dispose]();
     await connection.close();
     throw error;
   } finally {
@@ -153,23 +152,4 @@ function explain({ exitCode, signal }: ChildEnd, program: string): string {
     default:
       return `the server ended with exit code ${exitCode}`;
   }
-}
-
-/** Tells, once for each silence, that the server does not answer. */
-function watchSilence(context: CommandContext, connection: RpcConnection): ReturnType<typeof setInterval> {
-  let heard = -1;
-  let told = false;
-  return setInterval(() => {
-    if (!connection.waiting || connection.heard !== heard) {
-      heard = connection.heard;
-      told = false;
-    } else if (!told) {
-      told = true;
-      log(
-        context.reporter,
-        "WARNING",
-        `The server has not answered for ${SILENCE_MS / 1000} seconds, still waiting`,
-      );
-    }
-  }, SILENCE_MS);
 }

@@ -1,6 +1,7 @@
 /**
  * A program whose standard input and output are ours to write and read: the system's ssh. Its standard error comes in
  * pieces. Ctrl-C in the terminal reaches us alone: a backup that is interrupted still needs its server to save a checkpoint.
+ * Whatever ends us, short of SIGKILL, ends it too.
  */
 import process from "node:process";
 import { osError } from "./_errno.ts";
@@ -27,7 +28,7 @@ interface Streams {
   stdout: ReadableStream<Uint8Array>;
   stderr: ReadableStream<Uint8Array>;
   ended: Promise<ChildEnd>;
-  kill(signal: "SIGTERM" | "SIGKILL"): void;
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGCONT"): void;
 }
 
 export class ChildPipe {
@@ -43,6 +44,14 @@ export class ChildPipe {
     this.#stderr = streams.stderr.getReader();
     this.#writer.closed.catch(() => {});
     this.#draining = this.#drain();
+    // One that hangs does not notice that its input has ended, and one that is stopped no signal until it goes on.
+    const endIt = (): void => {
+      streams.kill("SIGTERM");
+      if (process.platform !== "win32") streams.kill("SIGCONT");
+    };
+    process.once("exit", endIt);
+    const ended = () => void process.off("exit", endIt);
+    streams.ended.then(ended, ended);
   }
 
   /** Starts `command`, the program and its arguments, without a shell. Throws OsError where there is no such program. */

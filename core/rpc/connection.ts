@@ -107,11 +107,14 @@ export class RpcConnection {
     this.#postError = null;
   }
 
-  /** Tells the server that no more is coming and waits until it has said its last. */
+  /**
+   * Tells the server that no more is coming and waits until it has said its last. What was not sent yet stays unsent: nobody
+   * waits for it, and a server that hangs would not take it.
+   */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#filling.clear();
     try {
-      if (this.#ended === null) await this.#flushing;
       await this.transport.close();
     } catch {
       // The server was quicker.
