@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { decodeMsgpack, encodeMsgpack, type Packable, type UnpackedMap } from "../../../core/bytes/mod.ts";
 import { remoteError, RemoteFailure } from "../../../core/rpc/remote_errors.ts";
-import { AppError, IntegrityError, LockError, RemoteError, RepositoryError } from "../../../core/errors.ts";
+import {
+  type AppError,
+  IntegrityError,
+  LockError,
+  RemoteError,
+  RepositoryError,
+} from "../../../core/errors.ts";
 
 const HERE = "ssh://user@host:22/repo";
 

@@ -150,9 +150,9 @@ Deno.test("RemoteLog lets nothing through that steers a terminal", () => {
   const { events: all } = events(text);
   assert.ok(all.length >= 4);
   for (const event of all) {
-    // deno-lint-ignore no-control-regex
     assert.doesNotMatch(
       Object.values(event).join(" "),
+      // deno-lint-ignore no-control-regex
       /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/,
     );
   }
