@@ -145,6 +145,40 @@ borgTest("lies about which objects there are do not fill the memory, nor end in 
   place.borg(["check", "--verify-data", hostile.repository]);
 });
 
+borgTest("lies while a backup is written end it in one sentence, and never take a counter twice", () => {
+  using hostile = hostilePlace("repokey");
+  const { place, location, repository } = hostile;
+  const names = (kept: Record<string, string>) =>
+    Object.keys(kept).filter((name) => name.startsWith(".config"));
+  const before = names(hostile.kept());
+  const id = /^id = (.*)$/m.exec(fs.readFileSync(join(repository, "config"), "utf8"))![1]!;
+  const counter = () => fs.readFileSync(join(place.path, "home/.config/borg/security", id, "nonce"), "utf8");
+  const cases = [
+    ["value=get_free_nonce,zero", 2],
+    ["value=get_free_nonce,null", 2],
+    ["value=get_free_nonce,minus", 2],
+    ["value=get_free_nonce,text", 86],
+    ["value=get_free_nonce,last-nonce", 2],
+    ["exception=commit_nonce_reservation,unknown", 2],
+    ["exception=__len__,unknown", 2],
+    ["exception=put,quota", 20],
+    ["exception=put,escapes", 90],
+    ["exception=commit,unknown", 2],
+    ["wrong-id=put", 86],
+    ["twice=put", 86],
+    ["unasked=commit", 86],
+  ] as const;
+  for (const [n, [trick, code]] of cases.entries()) {
+    const last = counter();
+    fs.writeFileSync(join(place.path, "src", "new"), trick);
+    hostile.meet(trick, ["create", `${location}::x-${n}`, "src"], { code, cwd: place.path });
+    assert.ok(counter() >= last, trick);
+    assert.deepEqual(names(hostile.kept()), before, trick);
+  }
+  hostile.honest(["create", `${location}::last`, "src"]);
+  place.borg(["check", "--verify-data", repository], { env: { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" } });
+});
+
 const MEASURE = `
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[2:]).returncode
