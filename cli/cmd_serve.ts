@@ -3,14 +3,7 @@ import { encodeText } from "../core/bytes/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { homeFolder } from "../core/local/mod.ts";
-import {
-  isLocalProcessAlive,
-  nowMs,
-  randomBytes,
-  ServerStdio,
-  sleep,
-  writeStderr,
-} from "../core/platform/mod.ts";
+import { nowMs, ServerStdio, writeStderr } from "../core/platform/mod.ts";
 import {
   linkReader,
   type OpenRequest,
@@ -24,6 +17,7 @@ import type { CommandContext } from "./context.ts";
 import { clientWishes } from "./forced_command.ts";
 import { formatSize } from "./format_size.ts";
 import { ServeReporter } from "./report_serve.ts";
+import { storeEnv } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { systemInformation } from "./system_information.ts";
 import { parseStorageQuota } from "./values.ts";
@@ -126,7 +120,7 @@ function serverHost(
   values: ServeValues,
   messages: { reporter: ServeReporter; useJson: () => void },
 ): ServerHost {
-  const env = storeEnv(context, messages.reporter);
+  const env = storeEnv({ files: context.files, host: context.host, reporter: messages.reporter });
   const [major, minor, patch] = BORG_VERSION.split(".").map(Number) as [number, number, number];
   let atSignal: Disposable | null = null;
   return {
@@ -181,12 +175,6 @@ function pathSource(context: CommandContext): PathSource {
     },
     readLink: linkReader(context.files),
   };
-}
-
-function storeEnv(context: CommandContext, reporter: ServeReporter): StoreEnv {
-  const { files, host } = context;
-  const { hostId, pid } = host;
-  return { files, hostId, pid, randomBytes, nowMs, sleep, isProcessAlive: isLocalProcessAlive, reporter };
 }
 
 function printError(text: string): void {

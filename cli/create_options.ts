@@ -64,7 +64,8 @@ strftime pattern. Files that cannot be read are reported and left out, and the e
 Chunks of large files are compressed and encrypted on all cores; ALCOVE_WORKERS=0 in the environment keeps to one.
 
 Status letters of --list: A added, M modified, U unchanged, d folder, s symbolic link, h further name of a file, f FIFO, c and b devices,
-i contents of a pipe, C changed while it was read, E could not be read, x excluded, - dry run.`,
+i contents of a pipe, C changed while it was read, E could not be read, x excluded, - dry run.
+The line of a folder comes behind those of its contents; in the archive the folder itself comes first.`,
   options: [
     { flags: ["-n", "--dry-run"], name: "dry_run", help: "show what would be done, but store nothing" },
     { flags: ["-s", "--stats"], name: "stats", help: "print statistics at the end" },
@@ -144,7 +145,7 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
       help: "leave out folders that hold something of this name",
     },
     {
-      flags: ["--keep-exclude-tags", "--keep-tag-files"],
+      flags: ["--keep-exclude-tags"],
       name: "keep_exclude_tags",
       group: "include and exclude",
       help: "of folders left out by the two options above, keep the folder and the mark",

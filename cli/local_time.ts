@@ -1,6 +1,7 @@
 /** Instants as people read them: local or UTC, with strftime patterns. */
 
 import type { PosixZone } from "./posix_zone.ts";
+import { zoneAbbreviation } from "./zone_abbreviation.ts";
 
 /** An instant broken down in one zone. */
 export interface ZonedTime {
@@ -79,7 +80,8 @@ export function formatLocalTime(us: number, zone: "local" | "utc"): ZonedTime {
 
 function zoneName(date: Date): string {
   if (spelledOut) return spelledOut.nameAt(date.getTime() / 1000);
-  return /\(([^)]+)\)/.exec(date.toString())?.[1] ?? "";
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  return zoneAbbreviation(date.getTime() / 1000, timeZone) ?? /\(([^)]+)\)/.exec(date.toString())?.[1] ?? "";
 }
 
 /** "Tue, 2026-11-24 06:08:23", borg's way to show a time to people. */

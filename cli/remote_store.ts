@@ -105,9 +105,10 @@ export function remoteCommand(
   options: { storageQuota?: number },
 ): string[] {
   const { common } = context;
-  const rsh = splitRsh(common.rsh ?? context.env("BORG_RSH") ?? "ssh");
+  // As for borg, an option that is empty counts for none.
+  const rsh = splitRsh((common.rsh || context.env("BORG_RSH")) ?? "ssh");
   const fill = makeFill(context, context.startUs);
-  const program = fill(common.remote_path ?? context.env("BORG_REMOTE_PATH") ?? "borg");
+  const program = fill((common.remote_path || context.env("BORG_REMOTE_PATH")) ?? "borg");
   const { user, port } = location;
   // ssh takes an IPv6 address without brackets, and must not take a name for an option.
   const host = location.host!.replace(/^\[(.*)\]$/, "$1");
@@ -118,7 +119,7 @@ export function remoteCommand(
     .filter((topic) => topic.includes("repository"));
   return [
     ...rsh,
-    ...(port === undefined ? [] : ["-p", String(port)]),
+    ...(port ? ["-p", String(port)] : []),
     destination,
     program,
     "serve",

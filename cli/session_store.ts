@@ -76,7 +76,7 @@ export function resolveLocation(context: CommandContext, text: string, options: 
 }
 
 /** What the store needs of this machine. */
-export function storeEnv(context: CommandContext): StoreEnv {
+export function storeEnv(context: Pick<CommandContext, "files" | "host" | "reporter">): StoreEnv {
   return {
     files: context.files,
     hostId: context.host.hostId,

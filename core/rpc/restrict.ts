@@ -28,12 +28,15 @@ export interface Restrictions {
 
 /** The system itself follows no more than 40 links in one path. */
 const MAX_LINKS = 255;
+/** Each name of a path is looked up, so the work grows with the square of its length; systems take 4096 bytes at most. */
+const MAX_PATH = 1 << 16;
 
 /**
  * The path of the repository that a client calls `text`. Throws PathNotAllowed, which tells the client where its path
  * leads to, as borg does.
  */
 export function permittedPath(text: string, restrictions: Restrictions, source: PathSource): string {
+  if (text.length > MAX_PATH) throw new RemoteError("PathNotAllowed", [`${text.slice(0, 100)}…`]);
   const path = realPath(expandHome(text, source), source);
   const end = withSlash(path);
   const { paths, repositories } = restrictions;

@@ -59,6 +59,8 @@ const RELEASE = -1;
 const OPEN_POSITIONS = ["path", "create", "lock_wait", "lock", "exclusive", "append_only"];
 /** Answers are collected up to this many bytes, as long as the client has more to say. */
 const BATCH_BYTES = 64 << 10;
+/** So much of a method's name that does not exist is repeated to the client. */
+const MAX_NAME = 200;
 /** A larger buffer is not kept for the next batch. */
 const KEPT_BYTES = 4 << 20;
 
@@ -148,7 +150,7 @@ class Server {
     if (name === "negotiate") return this.#negotiate(CallArguments.of(request, ["client_data"]));
     if (name === "open") return await this.#open(CallArguments.of(request, OPEN_POSITIONS));
     const method = Object.hasOwn(SERVER_METHODS, name) ? SERVER_METHODS[name]! : null;
-    if (method === null) throw new RemoteError("InvalidRPCMethod", [name]);
+    if (method === null) throw new RemoteError("InvalidRPCMethod", [name.slice(0, MAX_NAME)]);
     if (this.#served === null) {
       throw new AppError("Error", [`Cannot call ${name}: no repository is open`]);
     }

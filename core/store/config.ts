@@ -51,7 +51,7 @@ export class RepositoryConfig {
     let text = "";
     for (const [name, values] of this.#sections) {
       text += `[${name}]\n`;
-      for (const [key, value] of values) text += `${key} = ${value.replaceAll("\n", "\n\t")}\n`;
+      for (const [key, value] of values) text += `${key} = ${value.replaceAll(/\r\n?|\n/g, "\n\t")}\n`;
       text += "\n";
     }
     return text;

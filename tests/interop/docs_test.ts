@@ -146,8 +146,29 @@ programTest(
   },
 );
 
-Deno.test("the completion for PowerShell names every command (no PowerShell is at hand to load it)", async () => {
+function hasPowerShell(): boolean {
+  try {
+    return run("pwsh", ["-NoProfile", "-Command", "exit 0"]).code === 0;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("the completion for PowerShell names every command, and PowerShell can parse it", async () => {
   const text = docs.get("completions/alcove.ps1")!;
   for (const { name } of (await loadProgram()).commands) assert.ok(text.includes(`'${name}' = `), name);
   assert.equal(text.split("{").length, text.split("}").length);
+  if (!hasPowerShell()) {
+    return console.log(
+      "skipped: no pwsh here to parse the completion (neither apt nor npm has PowerShell itself)",
+    );
+  }
+  const parsed = run("pwsh", [
+    "-NoProfile",
+    "-Command",
+    "[scriptblock]::Create([Console]::In.ReadToEnd()) | Out-Null",
+  ], {
+    input: text,
+  });
+  assert.equal(parsed.code, 0, parsed.stderr);
 });

@@ -125,6 +125,70 @@ borgTest(
   },
 );
 
+borgTest(
+  "scan lists objects in borg's order, page by page, and leaves out what borg leaves out",
+  async () => {
+    using place = workplace();
+    origin(place);
+    const repo = join(place.path, "origin", "repo");
+    const config = join(repo, "config");
+    const text = fs.readFileSync(config, "utf8");
+    // Many segments in several folders.
+    fs.writeFileSync(
+      config,
+      text.replace(/max_segment_size = .*/, "max_segment_size = 20000")
+        .replace(/segments_per_dir = .*/, "segments_per_dir = 10"),
+    );
+    const maker = new ServePeer(BORG_SERVE, { cwd: join(place.path, "origin") });
+    await maker.open("repo", { exclusive: true });
+    const put = (n: number, length: number) =>
+      maker.result("put", { id: idOf(n), data: data(n % 256, length) });
+    for (let n = 0; n < 300; n++) await put(n, 50 + (n * 37) % 2000);
+    await maker.result("commit", { compact: false });
+    for (let n = 0; n < 300; n += 7) await maker.result("delete", { id: idOf(n) });
+    for (let n = 1; n < 300; n += 11) if (n % 7 !== 0) await put(n, 70_000);
+    await maker.result("commit", { compact: false });
+    await maker.end();
+
+    const scans = async (): Promise<Unpacked[][]> => {
+      const answers: Unpacked[][] = [];
+      for (const program of [BORG_SERVE, ALCOVE_SERVE]) {
+        const peer = new ServePeer(program, { cwd: join(place.path, "origin") });
+        await peer.open("repo");
+        const all = await peer.result("scan", { limit: null }) as Uint8Array[];
+        const pages: Unpacked[] = [all];
+        for (const limit of [1, 13, 100, 1000]) {
+          const ids: Unpacked[] = [];
+          for (let marker: Uint8Array | null = null;;) {
+            const page = await peer.result("scan", { limit, marker }) as Uint8Array[];
+            if (page.length === 0) break;
+            assert.ok(page.length <= limit);
+            ids.push(...page);
+            marker = page.at(-1)!;
+          }
+          assert.deepEqual(ids, all);
+        }
+        answers.push(pages);
+        await peer.end();
+      }
+      return answers;
+    };
+    const [theirs, ours] = await scans();
+    assert.equal((theirs![0] as Unpacked[]).length, 258);
+    assert.deepEqual(ours, theirs);
+
+    // A header that is damaged hides what lies behind it in its segment.
+    const segment = join(repo, "data", "0", "2");
+    const bytes = fs.readFileSync(segment);
+    const size = bytes.readUInt32LE(8 + 4);
+    bytes.writeUInt32LE(0xffffffff, 8 + size + 4);
+    fs.writeFileSync(segment, bytes);
+    const [left, ourLeft] = await scans();
+    assert.ok((left![0] as Unpacked[]).length < 258);
+    assert.deepEqual(ourLeft, left);
+  },
+);
+
 borgTest("serve negotiates as borg's server does", async () => {
   using place = workplace();
   origin(place);
@@ -317,7 +381,9 @@ Deno.test("serve holds no signal up while its client takes no answers", async ()
   for (let i = 10; i < 20; i++) await peer.send(namedCall(i, "get", { id: idOf(1) }));
   await new Promise((resolve) => setTimeout(resolve, 500));
   peer.kill("SIGTERM");
-  const { code } = await peer.finished();
+  const code = await peer.exitCode(30);
+  if (code === null) peer.kill("SIGKILL");
+  await peer.finished();
   assert.equal(code, 143);
   assert.deepEqual(leftOver(repo, segments), []);
 });

@@ -77,6 +77,21 @@ borgTest("borg 1.2 does everything with our server", () => {
   allCommands(place, place.borg);
 });
 
+borgTest("borg shows the progress and the messages of our server as its own server's", () => {
+  using place = workplace();
+  const env = serveRsh(place);
+  const url = `ssh://host${place.path}/repo`;
+  place.borg(["init", "-e", "none", url], { env });
+  const checked = place.borg(["check", "--info", "--progress", "--log-json", url], { env }).stderr;
+  const events = checked.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const remote = events.filter(({ message }) => message?.startsWith("Remote: "));
+  assert.ok(remote.some(({ type, levelname }) => type === "log_message" && levelname === "INFO"));
+  assert.ok(remote.some(({ type, msgid }) => type === "progress_percent" && msgid === "repository.check"));
+  assert.match(place.borg(["check", "--progress", url], { env }).stderr, /Remote: Checking segments/);
+  assert.doesNotMatch(place.borg(["check", url], { env }).stderr, /Remote: /);
+  assert.match(place.borg(["check", "--debug", url], { env }).stderr, /Remote: The path of the repository/);
+});
+
 /** Any exit code but 0 is an error where none is expected. */
 const strict = (place: Workplace, borg: Borg14): Client => (args, options = {}) =>
   borg(place, args, { code: 0, ...options });

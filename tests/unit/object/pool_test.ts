@@ -402,3 +402,44 @@ Deno.test("the owner's copies of the keys are wiped when a thread has its own", 
   assert.ok(keys.every((bytes) => bytes.every((byte) => byte === 0)));
   bench.pool.dispose();
 });
+
+Deno.test("the pools let their owner breathe after each batch that it waits for", async () => {
+  const codec = await testCodec(testKey("repokey"));
+  let breaths = 0;
+  const breathe = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    breaths++;
+  };
+  const sealed: { id: ChunkId; stored: Uint8Array; size: number }[] = [];
+  const sealing = new SealPool(codec, {
+    compression: parseCompression("lz4"),
+    storedSize: () => -1,
+    put: (id, size, stored) => sealed.push({ id, stored: stored.slice(), size }) > 0,
+    breathe,
+  });
+  // Each is a batch of its own.
+  for (let i = 0; i < 4; i++) {
+    const chunk = compressibleBytes(1_500_000, i + 1);
+    await sealing.ready(chunk.length);
+    sealing.space(chunk.length).set(chunk);
+    sealing.push(chunk.length, { receive() {} });
+  }
+  await sealing.drain();
+  sealing.dispose();
+  assert.equal(sealed.length, 4);
+  assert.ok(breaths >= 4, `sealing: ${breaths}`);
+  breaths = 0;
+  let opened = 0;
+  const opening = new OpenPool(codec, { breathe });
+  const receiver = {
+    receive: () => void opened++,
+    fail: (error: unknown): never => {
+      throw error;
+    },
+  };
+  for (const { id, stored, size } of sealed) await opening.push(id, stored, size, receiver);
+  await opening.drain();
+  opening.dispose();
+  assert.equal(opened, 4);
+  assert.ok(breaths >= 4, `opening: ${breaths}`);
+});

@@ -1,5 +1,6 @@
 /** The server's loop over a transport in memory: order, cutting, memory, and what is left when it ends. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { concatBytes, type Packable, type Unpacked, type UnpackedMap } from "../../../core/bytes/mod.ts";
 import { AppError, OsError } from "../../../core/errors.ts";
 import type { ReportEvent } from "../../../core/report.ts";
@@ -143,11 +144,13 @@ Deno.test("serve() sends many small answers together, and none late", async () =
   // What takes long does not keep earlier answers waiting.
   const mixed = new Pipe([concatBytes(open(1), puts[0]!, namedCall(2, "check", {}), puts[1]!)]);
   const host = testHost();
+  let before = 0;
   host.store.check = () => {
-    assert.equal(mixed.answers().length, 2);
+    before = mixed.answers().length;
     return { ok: true };
   };
   await serve(mixed, host);
+  assert.equal(before, 2);
   assert.equal(mixed.answers().length, 4);
 });
 
@@ -176,6 +179,44 @@ Deno.test("serve() closes the store however it ends", async () => {
   const twice = testHost();
   await serve(new Pipe([open(1), open(2)]), twice);
   assert.equal(twice.store.closed, 2);
+});
+
+Deno.test("serve() answers, or ends with an error of the protocol, whatever it is sent", async () => {
+  const conversation = concatBytes(
+    namedCall(1, "negotiate", { client_data: new Map([["client_version", [1, 2, 0, -1]]]) }),
+    open(2, { lock_wait: 1, exclusive: true }),
+    namedCall(3, "put", { id: idOf(1), data: new Uint8Array(40).fill(7) }),
+    positionalCall(4, "get", [idOf(1)]),
+    positionalCall(5, "commit_nonce_reservation", [7, null]),
+    namedCall(6, "list", { limit: 5, marker: null }),
+    namedCall(7, "commit", { compact: true, threshold: 0.1 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(conversation.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+      async (changes) => {
+        const bytes = conversation.slice();
+        for (const [at, value] of changes) bytes[at] = value;
+        const host = testHost();
+        const pipe = new Pipe([bytes]);
+        try {
+          await serve(pipe, host);
+        } catch (error) {
+          assert.ok(
+            error instanceof AppError && error.code === "UnexpectedRPCDataFormatFromClient",
+            String(error),
+          );
+        }
+        assert.equal(host.store.closed, host.opened.length);
+        for (const answer of pipe.answers() as UnpackedMap[]) {
+          const trace = answer instanceof Map ? answer.get("exception_trace") : false;
+          // No call comes so far that a bug of ours answers it.
+          assert.notEqual(trace, true, new TextDecoder().decode(pipe.written.at(-1)));
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
 });
 
 Deno.test("serve() fills in what clients leave out as borg does", async () => {
@@ -288,7 +329,7 @@ Deno.test("ServeReporter writes the lines that old clients, and new ones, take a
   ]);
   assert.deepEqual(lines.slice(2).map((line) => JSON.parse(line)), [
     { ...message, time: 5 },
-    { ...progress, time: 5 },
+    { ...progress, info: null, time: 5 },
   ]);
   for (const line of lines) assert.ok(line.isWellFormed());
 });

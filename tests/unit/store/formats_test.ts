@@ -161,6 +161,14 @@ Deno.test("RepositoryConfig.decode() and encode() keep what borg wrote byte for 
   assert.equal(encodeHex(settings.id), "0123456789abcdef".repeat(4));
 });
 
+Deno.test("RepositoryConfig.encode() keeps a value together, whatever ends its lines", () => {
+  const config = RepositoryConfig.decode("r", CONFIG);
+  config.set("key", "one\rappend_only = 1\r\n[other]\nid = 2");
+  const again = RepositoryConfig.decode("r", config.encode());
+  assert.equal(again.get("key"), "one\nappend_only = 1\n[other]\nid = 2");
+  assert.deepEqual(again.keys(), config.keys());
+});
+
 Deno.test("RepositoryConfig.decode() understands comments, colons, case, blank lines and other sections", () => {
   const text = "# note\n[other]\nx: y\n\n[repository]\n; note\nVersion : 1\nkey = a\n  b\n\n  c\n\nid=00\n";
   const config = RepositoryConfig.decode("r", text);
