@@ -74,6 +74,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   }
   const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
   context.stopCleanly();
+  session.expectWrites({ chunks: true });
   try {
     await backup.work.run();
     const { stats } = await backup.writer.save();

@@ -138,6 +138,7 @@ async function importTar(
       breathe: makeBreath(),
     });
     context.stopCleanly();
+    session.expectWrites({ chunks: true });
     try {
       await backup.run();
       // What a filter that failed has not unpacked must not look like a whole archive.
