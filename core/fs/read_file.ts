@@ -4,7 +4,15 @@
  * of borg 1.4's create: same type, same inode; changed means another ctime), so that nobody can slip in another file, and a
  * FIFO in the place of a file blocks nothing.
  */
-import { type FileRange, type Files, PipeInput, S_IFBLK, S_IFIFO, S_IFMT, type Stat } from "../platform/mod.ts";
+import {
+  type FileRange,
+  type Files,
+  PipeInput,
+  S_IFBLK,
+  S_IFIFO,
+  S_IFMT,
+  type Stat,
+} from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
 import { onSource, SourceError } from "./source_error.ts";
 import type { WalkPlace } from "./walk.ts";
