@@ -66,7 +66,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const cache = values.dry_run ? null : openFilesCache(context, session, values.files_cache);
   const walkThread = await walking.thread?.ready ? walking.thread : null;
   const source = makeSource(context, session, { values, paths, rules: rules.rules, cache, walkThread });
-  if (values.dry_run) return dryRun(context, source);
+  if (values.dry_run) return await dryRun(context, source);
 
   if (context.reporter.progress) {
     const hostname = context.env("BORG_HOSTNAME") ?? context.host.hostname;
@@ -74,6 +74,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   }
   const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
   context.stopCleanly();
+  session.expectWrites({ chunks: true });
   try {
     await backup.work.run();
     const { stats } = await backup.writer.save();
@@ -83,6 +84,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     session.afterCommit();
     throw new AppError("Error", ["Interrupted: what was backed up so far is kept as a checkpoint"]);
   } finally {
+    source.close();
     backup.dispose();
   }
   session.afterCommit();
@@ -158,11 +160,12 @@ function prepare(
   };
 }
 
-function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>): void {
+async function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>): Promise<void> {
   const tell = (path: string): void =>
     context.reporter.emit({ type: "file_status", status: "-", path: printable(path) });
   for (let entry = source.next(tell); entry !== null; entry = source.next(tell)) {
-    if ("pipe" in entry) tell(entry.item.path);
+    if (entry instanceof Promise) await entry;
+    else if ("pipe" in entry) tell(entry.item.path);
     else if (entry.inside === undefined) tell(entry.path);
   }
 }

@@ -17,6 +17,7 @@ import { askYes } from "./prompt.ts";
 import { DASHES } from "./repo_stats.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession, openStore, type Session, type StoreSession } from "./session.ts";
+import { resolveLocation } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { commandError, parseInteger } from "./values.ts";
 
@@ -85,19 +86,18 @@ the space back. With only a repository, deletes all of it, after a question.`,
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as DeleteValues;
-  const explicit = values.archives.length > 0;
-  {
+  const { archive } = resolveLocation(context, values.location, {});
+  const named = values.archives.length > 0 || archive !== undefined;
+  const chosen = hasSelection(values);
+  if (!named && !chosen) {
     await using session = await openStore(context, values.location, { exclusive: true });
-    const named = explicit || session.location.archive !== undefined;
-    if (named && hasSelection(values)) {
-      throw commandError("name the archives or choose them by filters, not both");
-    }
-    if (!named && !hasSelection(values)) return await deleteRepository(context, session, values);
+    return await deleteRepository(context, session, values);
   }
   await using session = await openSession(context, values.location, {
     operations: ["delete"],
     exclusive: true,
   });
+  if (named && chosen) throw commandError("name the archives or choose them by filters, not both");
   await deleteArchives(context, session, values);
 }
 
@@ -141,6 +141,7 @@ async function deleteArchives(
     }
   }
   if (values.dry_run || archives.length === 0) return;
+  session.expectWrites();
   if (values.forced >= 2) return await forget(context, session, archives);
   const lists = { ...session.chunkLists(), store: session.store };
   const plan = await planDelete(lists, archives, {

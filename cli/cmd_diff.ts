@@ -93,6 +93,9 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   if (secondName === "" || secondName.includes("/") || secondName.includes("::")) {
     throw usageError(`not the name of an archive: '${values.archive2}'`);
   }
+  const { archives } = session.manifest;
+  const infos = [session.location.archive!, secondName].map((name) => archives.get(name));
+  if (infos.every((info) => info !== undefined)) session.store.preload?.(infos.map(({ id }) => id));
   const from = await session.openArchive(session.location.archive!);
   const to = await session.openArchive(secondName);
   const matcher = buildMatcher(context, values, values.paths);

@@ -138,6 +138,7 @@ async function importTar(
       breathe: makeBreath(),
     });
     context.stopCleanly();
+    session.expectWrites({ chunks: true });
     try {
       await backup.run();
       // What a filter that failed has not unpacked must not look like a whole archive.
@@ -181,15 +182,16 @@ function tarSource(context: CommandContext, values: ImportValues, input: TarInpu
       log(reporter, "WARNING", message);
     },
   });
-  const read = (into: Uint8Array): number => reader.read(into);
+  const contents = { read: (into: Uint8Array): number => reader.read(into), wait: () => input.wait() };
   const never = (): never => {
     throw new TypeError("Cannot ask the file system: a tar stream has none");
   };
   return {
     next() {
       for (let entry = reader.next(); entry !== null; entry = reader.next()) {
+        if (entry === undefined) return input.wait();
         const known = TYPES.get(entry.type);
-        if (known !== undefined) return pipeEntry(entry, known, read);
+        if (known !== undefined) return pipeEntry(entry, known, contents);
         const type = JSON.stringify(String.fromCharCode(entry.type));
         reporter.warn("BackupError", printable(entry.name), `an entry of unknown type ${type} is left out`);
         reporter.emit({ type: "file_status", status: "E", path: printable(entry.name) });
@@ -209,7 +211,7 @@ function tarSource(context: CommandContext, values: ImportValues, input: TarInpu
 function pipeEntry(
   entry: TarEntry,
   { status, mode }: { status: string; mode: number },
-  read: (into: Uint8Array) => number,
+  contents: Pick<PipeEntry, "read" | "wait">,
 ): PipeEntry {
   const item: Item = {
     path: archivePath(entry.name),
@@ -225,7 +227,7 @@ function pipeEntry(
   if (entry.type === TarType.HardLink) item.source = archivePath(entry.linkName);
   if (status === "b" || status === "c") item.rdev = deviceNumber(entry.major, entry.minor);
   const bare = status === "A" ? {} : { bare: true as const };
-  return { pipe: true, item, status, ...bare, read, end: () => Promise.resolve() };
+  return { pipe: true, item, status, ...bare, ...contents, end: () => Promise.resolve() };
 }
 
 /** Items hold no times before 1970, as with borg. */

@@ -90,14 +90,14 @@ function keyDescription(mode: string): string {
 
 async function infoArchives(context: CommandContext, session: Session, values: InfoValues): Promise<void> {
   const { archive: name } = session.location;
-  const names = name !== undefined
-    ? [name]
-    : selectArchives(session.manifest, values, { checkpoints: true, fill: session.fill }).map((info) =>
-      info.name
-    );
+  const chosen = name !== undefined
+    ? [session.manifest.archives.get(name)].filter((info) => info !== undefined)
+    : selectArchives(session.manifest, values, { checkpoints: true, fill: session.fill });
+  const names = name !== undefined ? [name] : chosen.map((info) => info.name);
   const all = await allChunks(session.chunkLists());
   const totals = await totalsOf(session, all);
   const objects: unknown[] = [];
+  session.store.preload?.(chosen.map(({ id }) => id));
   for (const [i, archiveName] of names.entries()) {
     const archive = await session.openArchive(archiveName);
     const info = await archiveInfo(session, archive, all);

@@ -91,6 +91,7 @@ async function listRepository(context: CommandContext, session: Session, values:
     checkpoints: values.consider_checkpoints,
     fill: session.fill,
   });
+  if (format.needsMeta) session.store.preload?.(archives.map(({ id }) => id));
   const objects: Record<string, unknown>[] = [];
   for (const info of archives) {
     const archive = format.needsMeta ? await session.openArchive(info.name) : null;

@@ -217,6 +217,7 @@ async function deleteArchives(
 ): Promise<void> {
   const stats = values.stats || values.quick_stats;
   if (doomed.length === 0 && !stats) return;
+  if (doomed.length > 0) session.expectWrites();
   const lists = { ...session.chunkLists(), store: session.store };
   const plan = await planDelete(lists, doomed, {
     ...(values.forced

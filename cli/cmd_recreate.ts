@@ -124,6 +124,7 @@ class RecreateWork implements Disposable {
       await this.#show(archive, selection);
       return true;
     }
+    this.session.expectWrites({ chunks: true });
     await this.#make(archive, {
       ...selection,
       rechunk,

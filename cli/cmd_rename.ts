@@ -24,6 +24,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
   });
   const to = requireNewName(session.fill(values["name"] as string));
   const { store, codec, manifest, location } = session;
+  session.expectWrites();
   await renameArchive({ store, codec, manifest }, { from: location.archive!, to }, context.nowUs());
   session.afterCommit();
 }

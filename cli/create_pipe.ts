@@ -1,12 +1,12 @@
-/** Contents that come through a pipe: standard input (`-`) and `--content-from-command`; and lists of paths. */
+/** Contents that come through a pipe: standard input (`-`) and `--content-from-command`. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PipeEntry } from "../core/archive/mod.ts";
-import { childEnvironment, readStdin, runProgram } from "../core/platform/mod.ts";
-import { concatBytes, decodeText } from "../core/bytes/mod.ts";
+import { childEnvironment, PipeInput, STDIN } from "../core/platform/mod.ts";
 import { onSource } from "../core/fs/mod.ts";
-import { AppError, OsError } from "../core/errors.ts";
+import { AppError } from "../core/errors.ts";
+import { endChild } from "./child_end.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandError } from "./values.ts";
@@ -33,10 +33,12 @@ function pipeItem(context: CommandContext, values: CreateValues): PipeEntry["ite
 
 /** Standard input as a file. Trouble with it costs this one file. */
 export function stdinEntry(context: CommandContext, values: CreateValues): PipeEntry {
+  const input = new PipeInput(context.files, STDIN);
   return {
     pipe: true,
     item: pipeItem(context, values),
-    read: (into) => onSource("read", values.stdin_name, () => readStdin(into)),
+    read: (into) => onSource("read", values.stdin_name, () => input.read(into)),
+    wait: () => input.wait(),
     end: () => Promise.resolve(),
   };
 }
@@ -59,8 +61,9 @@ export function commandEntry(
   const fifo = join(folder, "pipe");
   context.files.mkfifo(fifo, 0o600);
   const child = new Deno.Command("sh", {
-    // `exec` so that the command's own exit code is what we get; 127 and 126 are the shell's words for "cannot run".
-    args: ["-c", 'fifo=$1; shift; exec "$@" > "$fifo"', "sh", fifo, ...command],
+    // Ctrl-C is for us alone: what was read until then is kept. `exec` so that the command's own exit code is what we get;
+    // 127 and 126 are the shell's words for "cannot run".
+    args: ["-c", 'trap "" INT; fifo=$1; shift; exec "$@" > "$fifo"', "sh", fifo, ...command],
     env: childEnvironment(context.environment()),
     clearEnv: true,
     stdin: "null",
@@ -68,69 +71,35 @@ export function commandEntry(
     stderr: "inherit",
   }).spawn();
   let fd = -1;
-  const cleanUp = (): void => {
-    if (fd >= 0) context.files.close(fd);
-    fd = -1;
-    fs.rmSync(folder, { recursive: true, force: true });
+  let input: PipeInput | null = null;
+  const open = (): PipeInput => {
+    fd = context.files.open(fifo, { nonBlock: context.files.poll !== undefined });
+    return new PipeInput(context.files, fd);
   };
+  const cleanUp = (): void => {
+    fs.rmSync(folder, { recursive: true, force: true });
+    registered[Symbol.dispose]();
+  };
+  const abort = async (): Promise<void> => {
+    await endChild(child);
+    cleanUp();
+  };
+  const registered = context.atSignal(abort);
   return {
     pipe: true,
     item: pipeItem(context, values),
-    read(into) {
-      if (fd < 0) fd = context.files.open(fifo);
-      return context.files.read(fd, into);
-    },
+    read: (into) => (input ??= open()).read(into),
+    wait: async () => await input?.wait(),
     async end() {
-      cleanUp();
+      if (fd >= 0) context.files.close(fd);
       const { code, signal } = await child.status;
+      cleanUp();
       if (code === 0) return;
       throw commandError(`the command ${command[0]} failed: ${signal ?? `exit code ${code}`}`);
     },
+    async abort() {
+      if (fd >= 0) context.files.close(fd);
+      await abort();
+    },
   };
-}
-
-/** Escapes that a delimiter may have: \0 \n \t \\ and \xHH. */
-function unescape(text: string): string {
-  return text.replace(/\\(0|n|t|r|\\|x[0-9a-fA-F]{2})/g, (_, escape: string) => {
-    const simple: Record<string, string> = { 0: "\0", n: "\n", t: "\t", r: "\r", "\\": "\\" };
-    return simple[escape] ?? String.fromCharCode(parseInt(escape.slice(1), 16));
-  });
-}
-
-/** The paths of `--paths-from-stdin` or `--paths-from-command`, in order. */
-export function listedPaths(
-  context: CommandContext,
-  values: CreateValues,
-  command: readonly string[],
-): string[] {
-  const delimiter = values.paths_delimiter === undefined ? "\n" : unescape(values.paths_delimiter);
-  if (delimiter === "") throw commandError("--paths-delimiter must not be empty");
-  const bytes = values.paths_from_stdin ? readAllStdin() : runForPaths(context, command);
-  return decodeText(bytes).split(delimiter).filter((path) => path !== "");
-}
-
-function readAllStdin(): Uint8Array {
-  const blocks: Uint8Array[] = [];
-  const block = new Uint8Array(1 << 16);
-  for (let n = readStdin(block); n > 0; n = readStdin(block)) blocks.push(block.slice(0, n));
-  return concatBytes(...blocks);
-}
-
-/** Room for some millions of paths. */
-const MAX_LIST_BYTES = 1 << 30;
-
-function runForPaths(context: CommandContext, command: readonly string[]): Uint8Array {
-  try {
-    const { exitCode, signal, stdout } = runProgram(command, {
-      env: childEnvironment(context.environment()),
-      maxBytes: MAX_LIST_BYTES,
-    });
-    if (exitCode !== 0) {
-      throw commandError(`the command ${command[0]} failed: ${signal ?? `exit code ${exitCode}`}`);
-    }
-    return stdout;
-  } catch (error) {
-    if (error instanceof OsError) throw commandError(`Cannot run the command: ${error.message}`);
-    throw error;
-  }
 }

@@ -36,7 +36,8 @@ import {
 } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
-import { commandEntry, dryEntry, listedPaths, stdinEntry } from "./create_pipe.ts";
+import { commandEntry, dryEntry, stdinEntry } from "./create_pipe.ts";
+import { listedPaths } from "./listed_paths.ts";
 import type { Session } from "./session.ts";
 import type { WalkThread } from "./walk_thread.ts";
 
@@ -50,7 +51,12 @@ export interface SourceOptions {
   walkThread: WalkThread | null;
 }
 
-export function makeSource(context: CommandContext, session: Session, options: SourceOptions): Source {
+/** With `close` for when it is not read to its end. */
+export function makeSource(
+  context: CommandContext,
+  session: Session,
+  options: SourceOptions,
+): Source & { close(): void } {
   const { files, users } = context;
   const { values, cache } = options;
   const attributes = openAttributes();
@@ -70,6 +76,7 @@ export function makeSource(context: CommandContext, session: Session, options: S
       onLeave = toldOfFolders;
       return entries.next().value ?? null;
     },
+    close: () => void entries.return(undefined),
     reader: new FileReader(readerOptions),
     ...(values.read_special ? { specialReader: new FileReader({ ...readerOptions, special: true }) } : {}),
     meta: (archivePath, stat) => itemFromStat(archivePath, stat, metaOptions),
@@ -146,14 +153,17 @@ function* allEntries(
   context: CommandContext,
   session: Session,
   options: WalkSourceOptions,
-): Generator<WalkEntry | PipeEntry, undefined> {
+): Generator<WalkEntry | PipeEntry | Promise<void>, undefined> {
   const { values, paths } = options;
   if (values.content_from_command) {
     yield values.dry_run ? dryEntry(context, values) : commandEntry(context, values, paths);
     return;
   }
   if (values.paths_from_stdin || values.paths_from_command) {
-    for (const path of listedPaths(context, values, paths)) yield* listedEntry(context, path, values);
+    for (const path of listedPaths(context, values, paths)) {
+      if (path instanceof Promise) yield path;
+      else yield* listedEntry(context, path, values);
+    }
     return;
   }
   const skip = neverBackedUp(context, session);

@@ -139,7 +139,8 @@ async function runCommand(
       profiled = await (await import("./profile.ts")).startProfile(context, common.debug_profile);
     }
     code = await command.run(context, values) ?? reporter.exitCode(modern);
-  } catch (error) {
+  } catch (thrown) {
+    const error = firstFailure(thrown);
     reporter.finish();
     code = context.stoppedBy ?? (error instanceof ReaderLeft ? reporter.exitCode(modern) : exitCode(error));
     if (context.ending) await new Promise(() => {}); // the signal's handler exits
@@ -244,6 +245,14 @@ function makeContext(
     Promise.race([done, sleep(SIGNAL_GRACE_MS)]).then(() => process.exit(code));
   });
   return context;
+}
+
+/** What went wrong first, where ending the work then failed, too. */
+function firstFailure(error: unknown): unknown {
+  while (error instanceof Error && error.name === "SuppressedError" && "suppressed" in error) {
+    error = error.suppressed;
+  }
+  return error;
 }
 
 function exitCode(error: unknown): number {

@@ -83,6 +83,8 @@ export interface Session extends StoreSession {
   readonly tamPolicy: Pick<RepositorySecurity, "tamRequired" | "requireTam" | "dropTam">;
   openArchive(name: string): Promise<Archive>;
   chunkLists(): ChunkListContext;
+  /** Much is going to be written: what a server has to be asked for that is asked now. `chunks`: those of files, too. */
+  expectWrites(options?: { chunks?: boolean }): void;
   /** Remembers the state that was just committed as the newest. */
   afterCommit(): void;
 }
@@ -192,6 +194,8 @@ class OpenRepository implements Session, NewSession {
   readonly #dirs: BaseDirs;
   #codec: ObjectCodec | null = null;
   #manifest: Manifest | null = null;
+  /** As it is stored, where it was read for the key and not yet for itself. */
+  #storedManifest: Uint8Array | null = null;
   /** Whether a passphrase that is not empty protects the key. */
   #passphraseProtected = false;
   keyFilePath: string | null = null;
@@ -252,6 +256,7 @@ class OpenRepository implements Session, NewSession {
   async openCodec(options: { anyObject?: boolean } = {}): Promise<ObjectCodec> {
     if (this.#codec) return this.#codec;
     const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
+    if (!options.anyObject) this.#storedManifest = stored;
     const mode = detectMode(stored);
     // Who wants the keys themselves must have them.
     if (mode.startsWith("authenticated") && this.#workaround("authenticated_no_key") && !this.keepKey) {
@@ -340,7 +345,9 @@ class OpenRepository implements Session, NewSession {
   ): Promise<Manifest> {
     const codec = await this.openCodec();
     const tamRequired = codec.tamRequired && !options.ignoreMissingTam;
-    return await Manifest.load(this.store, codec, { operations, tamRequired });
+    const stored = this.#storedManifest;
+    this.#storedManifest = null;
+    return await Manifest.load(this.store, codec, { operations, tamRequired, ...(stored ? { stored } : {}) });
   }
 
   /** Key and manifest, and the question whether this machine may trust them. */
@@ -415,6 +422,14 @@ class OpenRepository implements Session, NewSession {
       newIndex: () => new ChunksIndex(),
       breathe: makeBreath(),
     };
+  }
+
+  expectWrites(options: { chunks?: boolean } = {}): void {
+    // A repository on this machine is asked when the answer is needed.
+    if (!this.store.preloadIds) return;
+    if (options.chunks) this.store.preloadIds();
+    // What fails here fails again where it matters.
+    this.codec.takeNonce(0, new Uint8Array(8), 0)?.catch(() => {});
   }
 
   wipeCache(): void {

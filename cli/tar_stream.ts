@@ -5,7 +5,7 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { childEnvironment, readStdin, splitCommand } from "../core/platform/mod.ts";
+import { childEnvironment, PipeInput, splitCommand, STDIN } from "../core/platform/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -35,7 +35,10 @@ export interface TarOutput {
 }
 
 export interface TarInput {
+  /** Negative: nothing is there at the moment. */
   read(into: Uint8Array): number;
+  /** After that: resolves when there may be something, and after some time in any case. */
+  wait(): Promise<void>;
   end(): Promise<void>;
   abort(): void;
 }
@@ -100,7 +103,9 @@ export function openTarOutput(context: CommandContext, file: string, filter: str
 /** Opens `file` ("-" for standard input) for reading, through the program `filter`. */
 export function openTarInput(context: CommandContext, file: string, filter: string | null): TarInput {
   const { files } = context;
-  let fd = file === "-" ? null : files.open(file);
+  // The writer of a FIFO is waited for later, where that can be.
+  const nonBlock = files.poll !== undefined;
+  let fd = file === "-" ? null : files.open(file, { nonBlock });
   let program: Filter | null = null;
   if (filter !== null) {
     if (fd !== null) files.close(fd);
@@ -110,14 +115,16 @@ export function openTarInput(context: CommandContext, file: string, filter: stri
       file === "-" ? 'exec "$@" > "$fifo"' : 'exec "$@" < "$file" > "$fifo"',
       file,
     );
-    fd = program.open({});
+    fd = program.open({ nonBlock });
   }
+  const input = new PipeInput(files, fd ?? STDIN);
   const close = (): void => {
     if (fd !== null) files.close(fd);
     fd = null;
   };
   return {
-    read: (into) => fd === null ? readStdin(into) : files.read(fd, into),
+    read: (into) => input.read(into),
+    wait: () => input.wait(),
     async end() {
       close();
       await program?.end();
@@ -133,6 +140,7 @@ export function openTarInput(context: CommandContext, file: string, filter: stri
 class Filter {
   readonly #folder: string;
   readonly #child: Deno.ChildProcess;
+  #atSignal: Disposable | null = null;
 
   constructor(
     private readonly context: CommandContext,
@@ -163,10 +171,12 @@ class Filter {
     return join(this.#folder, "pipe");
   }
 
-  /** Waits until the program has its end of the pipe. */
-  open(options: { write?: boolean }): number {
+  /** Waits until the program has its end of the pipe, unless `nonBlock`. */
+  open(options: { write?: boolean; nonBlock?: boolean }): number {
     const fd = this.context.files.open(this.#fifo, options);
-    this.#removeFolder();
+    if (!options.nonBlock) this.#removeFolder();
+    // Else it might wait for its own input when nobody wants its output any more.
+    if (!options.write) this.#atSignal = this.context.atSignal(() => this.abort());
     return fd;
   }
 
@@ -183,11 +193,15 @@ class Filter {
 
   async end(): Promise<void> {
     const { code, signal } = await this.#child.status;
+    this.#atSignal?.[Symbol.dispose]();
+    this.#removeFolder();
     if (code === 0) return;
     throw new AppError("Error", [`the filter "${this.command}" failed: ${signal ?? `exit code ${code}`}`]);
   }
 
   abort(): void {
+    this.#atSignal?.[Symbol.dispose]();
+    this.#removeFolder();
     try {
       this.#child.kill("SIGKILL");
     } catch {

@@ -102,8 +102,8 @@ const ERRORS = {
   LockErrorT: spec(71, "Cannot acquire the lock {}"),
   LockFailed: spec(72, "Cannot create the lock {}: {}"),
   LockTimeout: spec(73, "Cannot acquire the lock {}: timed out, another process is using the repository"),
-  NotLocked: spec(74, "Cannot release the lock {}: it is not locked"),
-  NotMyLock: spec(75, "Cannot release the lock {}: another process holds it"),
+  NotLocked: spec(74, "Cannot rely on the lock {}: it is not there any more, somebody has broken it"),
+  NotMyLock: spec(75, "Cannot rely on the lock {}: it was broken, and another process holds it now"),
 
   ConnectionClosed: spec(80, "Connection closed by remote host"),
   ConnectionClosedWithHint: spec(81, "Connection closed by remote host: {}"),

@@ -5,7 +5,7 @@
  */
 import type { CachedSum, ChunksIndex } from "../local/mod.ts";
 import { hexOfId } from "../bytes/mod.ts";
-import { archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
+import { type ChunkListContext, manyArchiveChunks } from "./archive_chunks.ts";
 import type { ArchiveInfo } from "./manifest.ts";
 
 /**
@@ -22,14 +22,12 @@ export async function allChunks(
   const saved = await loadSum(context, missing);
   let sum = saved?.chunks ?? null;
   let changed = saved === null || saved.changed;
-  for (const info of missing.values()) {
-    const wait = context.breathe();
-    if (wait) await wait;
-    const chunks = await archiveChunks(context, info, { untrusted: true });
+  for await (const list of manyArchiveChunks(context, [...missing.values()], { untrusted: true })) {
+    if ("error" in list) throw list.error;
     if (sum) {
-      sum.addAll(chunks);
-      chunks.dispose();
-    } else sum = chunks;
+      sum.addAll(list.chunks);
+      list.chunks.dispose();
+    } else sum = list.chunks;
     changed = true;
   }
   sum ??= context.newIndex();

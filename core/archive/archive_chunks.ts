@@ -31,12 +31,12 @@ export interface ChunkListContext {
 /**
  * Chunk list of one archive: its file contents, its item stream and its own object. With `untrusted` also that of an
  * archive whose TAM is wrong: what nobody may read still claims its chunks until it is deleted. Such a list is not kept, so
- * that each other use of the archive is refused as it should be.
+ * that each other use of the archive is refused as it should be. `opened`: the archive, where that was done already.
  */
 export async function archiveChunks(
   context: ChunkListContext,
   info: ArchiveInfo,
-  options: { untrusted?: boolean } = {},
+  options: { untrusted?: boolean; opened?: Archive | undefined } = {},
 ): Promise<ChunksIndex> {
   const cached = context.cache.load(info.id);
   if (cached) {
@@ -46,7 +46,7 @@ export async function archiveChunks(
   const { store, codec } = context;
   let kept = true;
   // By its id: another one may bear its name by now.
-  const archive = await ArchiveClass.load(store, codec, info).catch((error) => {
+  const archive = options.opened ?? await ArchiveClass.load(store, codec, info).catch((error) => {
     const invalid = error instanceof AppError && error.code === "ArchiveTAMInvalid";
     if (!invalid || !options.untrusted) throw error;
     kept = false;
@@ -60,6 +60,59 @@ export async function archiveChunks(
   context.fileTotals.set(hexOfId(info.id), files);
   if (kept) context.cache.save(info.id, { chunks, files });
   return chunks;
+}
+
+/** How many archives are opened before the first is read, where each would cost a round trip. */
+const OPENED_AHEAD = 128;
+
+/** What {@link archiveChunks} answers for one of many archives, or throws. */
+export type ArchiveList = { info: ArchiveInfo; chunks: ChunksIndex } | { info: ArchiveInfo; error: unknown };
+
+/** The chunk lists of many archives, in order; what is far away is asked for ahead. The caller disposes of them. */
+export async function* manyArchiveChunks(
+  context: ChunkListContext,
+  infos: readonly ArchiveInfo[],
+  options: { untrusted?: boolean } = {},
+): AsyncGenerator<ArchiveList> {
+  const step = context.store.preload ? OPENED_AHEAD : 1;
+  for (let from = 0; from < infos.length; from += step) {
+    const batch = infos.slice(from, from + step);
+    const opened = context.store.preload ? await openAhead(context, batch) : null;
+    for (const info of batch) {
+      const wait = context.breathe();
+      if (wait) await wait;
+      let list: ArchiveList;
+      try {
+        const chunks = await archiveChunks(context, info, { ...options, opened: opened?.get(info) });
+        list = { info, chunks };
+      } catch (error) {
+        list = { info, error };
+      }
+      yield list;
+    }
+  }
+}
+
+/** Opens the archives whose lists have to be read, and asks for their items. Those that fail are left out. */
+async function openAhead(
+  context: ChunkListContext,
+  infos: readonly ArchiveInfo[],
+): Promise<Map<ArchiveInfo, Archive>> {
+  const { store, codec, cache } = context;
+  const wanted = infos.filter(({ id }) => !cache.has(id));
+  store.preload!(wanted.map(({ id }) => id));
+  const opened = new Map<ArchiveInfo, Archive>();
+  for (const info of wanted) {
+    try {
+      const archive = await ArchiveClass.load(store, codec, info);
+      opened.set(info, archive);
+      store.preload!(archive.meta.items);
+    } catch (error) {
+      // Whoever reads it meets the error again.
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+  return opened;
 }
 
 async function readChunks(context: ChunkListContext, archive: Archive): Promise<ChunksIndex> {

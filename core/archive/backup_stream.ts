@@ -70,26 +70,36 @@ export class BackupStream {
     return status;
   }
 
-  /** Sends the contents on their way, chunk by chunk. */
+  /**
+   * Sends the contents on their way, chunk by chunk. `wait` is for where `read` says that nothing is there at the moment; an
+   * interruption meanwhile is the end of the contents, and what was read of them is kept as a part.
+   */
   async addContents(
     item: Item,
     path: string,
     read: ReadBlock,
     sparse?: SparseFile,
+    wait?: () => Promise<void> | undefined,
   ): Promise<FileContents> {
     const contents = new FileContents(this.writer.stats, 0);
     let inParts = 0;
     let part = 0;
+    let cut = false;
     try {
-      for (const chunk of this.chunker.chunk(read, sparse)) {
+      for (const chunk of this.chunker.chunk((into) => cut ? 0 : read(into), sparse)) {
+        if (chunk.length === 0) {
+          await wait?.();
+          cut = this.options.interrupted();
+          continue;
+        }
         contents.pushed++;
         contents.size += chunk.length;
-        let wait = this.sink.send(chunk, contents);
-        if (wait) await wait;
+        let pending = this.sink.send(chunk, contents);
+        if (pending) await pending;
         if (this.reporter.progress) this.progress.show(path, false);
-        wait = this.options.breathe();
-        if (wait) await wait;
-        if (this.checkpointDue()) {
+        pending = this.options.breathe();
+        if (pending) await pending;
+        if (!cut && this.checkpointDue()) {
           await this.settle();
           await this.#addPart(item, contents.chunks.slice(inParts), ++part);
           inParts = contents.chunks.length;
@@ -99,6 +109,11 @@ export class BackupStream {
     } catch (error) {
       if (this.options.isAboutSource(error)) await this.undo(contents);
       throw error;
+    }
+    if (cut) {
+      await this.settle();
+      if (inParts < contents.chunks.length) await this.#addPart(item, contents.chunks.slice(inParts), ++part);
+      else await this.checkpoint();
     }
     if (part > 0) {
       await this.settle();

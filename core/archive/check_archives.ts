@@ -39,6 +39,13 @@ export interface CheckOptions {
   select: ((manifest: Manifest) => ArchiveInfo[]) | null;
 }
 
+/** An archive's own metadata and its sizes, or why it cannot be read. */
+type OpenedArchive =
+  | { info: ArchiveInfo; meta: ArchiveMeta; own: { size: number; csize: number } }
+  | { info: ArchiveInfo; error: AppError };
+
+/** How many archives are opened before the first is looked at, where each would cost a round trip. */
+const OPENED_AHEAD = 128;
 /** Ids fetched per listing call. */
 const LIST_LIMIT = 100_000;
 
@@ -70,10 +77,16 @@ export class ArchiveCheck {
     }
     const manifest = await this.#manifest();
     const archives = this.options.select?.(manifest) ?? [...manifest.archives.values()];
-    for (const [i, info] of archives.entries()) {
-      this.#progress(i, archives.length);
-      log(reporter, "INFO", `Checking archive ${info.name} (${i + 1}/${archives.length})`);
-      await this.#checkArchive(manifest, info);
+    const step = store.preload ? OPENED_AHEAD : 1;
+    for (let from = 0; from < archives.length; from += step) {
+      const opened = await this.#openAhead(archives.slice(from, from + step));
+      for (const [i, archive] of opened.entries()) {
+        const { info } = archive;
+        this.#progress(from + i, archives.length);
+        log(reporter, "INFO", `Checking archive ${info.name} (${from + i + 1}/${archives.length})`);
+        if ("error" in archive) this.#giveUp(manifest, info, archive.error);
+        else await this.#checkItems(manifest, info, archive.meta, archive.own);
+      }
     }
     this.#progress(archives.length, archives.length, true);
     await this.#checkOrphans();
@@ -139,31 +152,41 @@ export class ArchiveCheck {
     });
   }
 
-  async #checkArchive(manifest: Manifest, info: ArchiveInfo): Promise<void> {
+  /** The archives opened, or why they cannot be, and their items asked for, where each would cost a round trip. */
+  async #openAhead(infos: readonly ArchiveInfo[]): Promise<OpenedArchive[]> {
+    const { store } = this.context;
+    store.preload?.(infos.map(({ id }) => id).filter((id) => this.#chunks.has(id)));
+    const opened: OpenedArchive[] = [];
+    for (const info of infos) {
+      const archive = await this.#open(info);
+      if ("meta" in archive) store.preload?.(archive.meta.items.filter((id) => this.#chunks.has(id)));
+      opened.push(archive);
+    }
+    return opened;
+  }
+
+  async #open(info: ArchiveInfo): Promise<OpenedArchive> {
     const { store, codec } = this.context;
-    let meta: ArchiveMeta;
-    let plainSize = 0;
-    let storedSize = 0;
     try {
       if (!this.#chunks.has(info.id)) throw new IntegrityError("IntegrityError", ["its metadata is missing"]);
       const stored = await store.get(info.id);
       const packed = await codec.open(info.id, stored);
-      plainSize = packed.length;
-      storedSize = stored.length;
       const { fields } = codec.unpackAuthenticated("archive", packed, {
         tamRequired: codec.tamRequired,
         name: info.name,
       });
-      meta = decodeArchiveMeta(fields);
+      return { info, meta: decodeArchiveMeta(fields), own: { size: packed.length, csize: stored.length } };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      const fate = this.options.repair ? "is removed" : "would be removed by --repair";
-      this.#problem(`Archive ${info.name} cannot be trusted or read (${error.message}), it ${fate}`);
-      this.#superseded.add(hexOfId(info.id));
-      manifest.archives.delete(info.name);
-      return;
+      return { info, error };
     }
-    await this.#checkItems(manifest, info, meta, { size: plainSize, csize: storedSize });
+  }
+
+  #giveUp(manifest: Manifest, info: ArchiveInfo, error: AppError): void {
+    const fate = this.options.repair ? "is removed" : "would be removed by --repair";
+    this.#problem(`Archive ${info.name} cannot be trusted or read (${error.message}), it ${fate}`);
+    this.#superseded.add(hexOfId(info.id));
+    manifest.archives.delete(info.name);
   }
 
   async #checkItems(

@@ -24,15 +24,23 @@ export interface PipeEntry {
   readonly bare?: true;
   /** Complete but for contents. */
   readonly item: Item;
+  /** A ReadBlock; a negative number: nothing is there at the moment. */
   read(into: Uint8Array): number;
+  /** After that: resolves when there may be something, and after some time in any case. */
+  wait?(): Promise<void>;
   /** After the last byte. Throws where what came is not to be kept (a command that failed). */
   end(): Promise<void>;
+  /** Instead of {@link end}, where it is not read to its end. */
+  abort?(): Promise<void>;
 }
 
 /** What the backup needs of the file system; `cli` fills it in from the rooms `fs` and `platform`. */
 export interface Source {
-  /** The next thing to back up, null at the end. `onLeave` is told of each folder that is left on the way there. */
-  next(onLeave: (path: string) => void): WalkEntry | PipeEntry | null;
+  /**
+   * The next thing to back up, null at the end; a promise where nothing is there at the moment: ask again when it is settled.
+   * `onLeave` is told of each folder that is left on the way there.
+   */
+  next(onLeave: (path: string) => void): WalkEntry | PipeEntry | Promise<void> | null;
   reader: FileReader;
   /** Reads devices and FIFOs as if they were files; absent: they are stored as what they are. */
   specialReader?: FileReader;
@@ -92,6 +100,11 @@ export class Backup {
     let entries = 0;
     const onLeave = (path: string): void => this.#status(this.#folderStatus.pop()!, path);
     for (let entry = this.source.next(onLeave); entry !== null; entry = this.source.next(onLeave)) {
+      if (entry instanceof Promise) {
+        await entry;
+        if (this.#stream.checkpointDue()) await this.#stream.checkpoint();
+        continue;
+      }
       let wait = "pipe" in entry ? this.#addPipe(entry) : this.#addEntry(entry);
       if (wait) await wait;
       // Asking the clock costs as much as packing an item.
@@ -140,8 +153,10 @@ export class Backup {
     this.#status(status, item.path);
     let contents: FileContents;
     try {
-      contents = await this.#stream.addContents(item, item.path, (into) => entry.read(into));
+      const wait = (): Promise<void> | undefined => entry.wait?.();
+      contents = await this.#stream.addContents(item, item.path, (into) => entry.read(into), undefined, wait);
     } catch (error) {
+      await entry.abort?.();
       return this.#status(this.#failed(error, item.path), item.path);
     }
     await entry.end();
@@ -208,7 +223,8 @@ export class Backup {
       if (this.#linkTo(stat, item)) return await this.#stream.add(Object.assign(item, extended), "h");
       item.hardlink_master = stat.nlink > 1;
       this.#status("A", entry.path);
-      const contents = await this.#stream.addContents(item, entry.path, (into) => reader.read(into), reader);
+      const read = (into: Uint8Array): number => reader.read(into);
+      const contents = await this.#stream.addContents(item, entry.path, read, reader, () => reader.wait());
       this.#rememberLink(stat, item);
       return await this.#addFileItem(Object.assign(item, extended), contents);
     } finally {

@@ -7,7 +7,7 @@ import type { StoreDeleter } from "../store/mod.ts";
 import { asChunkId, ID_LENGTH } from "../bytes/mod.ts";
 import { AppError } from "../errors.ts";
 import { allChunks, keepSum } from "./all_chunks.ts";
-import { archiveChunks, type ChunkListContext } from "./archive_chunks.ts";
+import { type ChunkListContext, manyArchiveChunks } from "./archive_chunks.ts";
 import type { ArchiveInfo } from "./manifest.ts";
 
 /** What deleting will do. Sizes in bytes. */
@@ -31,19 +31,14 @@ export async function planDelete(
 ): Promise<DeletePlan> {
   const remaining = await allChunks(context, new Set(archives.map((info) => info.name)));
   let doomed: ChunksIndex | null = null;
-  for (const info of archives) {
-    const wait = context.breathe();
-    if (wait) await wait;
-    try {
-      const chunks = await archiveChunks(context, info);
-      if (doomed) {
-        doomed.addAll(chunks);
-        chunks.dispose();
-      } else doomed = chunks;
-    } catch (error) {
-      if (!(error instanceof AppError) || !options.onDamaged) throw error;
-      options.onDamaged(info, error);
-    }
+  for await (const list of manyArchiveChunks(context, archives)) {
+    if ("error" in list) {
+      if (!(list.error instanceof AppError) || !options.onDamaged) throw list.error;
+      options.onDamaged(list.info, list.error);
+    } else if (doomed) {
+      doomed.addAll(list.chunks);
+      list.chunks.dispose();
+    } else doomed = list.chunks;
   }
   doomed ??= context.newIndex();
   const { size, csize } = doomed.totals();

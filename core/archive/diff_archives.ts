@@ -124,6 +124,7 @@ export class ArchiveDiff {
   ) {}
 
   async *run(): AsyncGenerator<PathDiff> {
+    this.from.store.preload?.(alternately(this.from.meta.items, this.to.meta.items));
     const [olds, news] = [new Cursor(this.from, this.options), new Cursor(this.to, this.options)];
     /** Items whose counterpart has not been met, by path. */
     const [gone, come] = [new Map<string, Kept>(), new Map<string, Kept>()];
@@ -240,6 +241,13 @@ export class ArchiveDiff {
       await olds.return(undefined);
       await news.return(undefined);
     }
+  }
+}
+
+function* alternately<T>(as: readonly T[], bs: readonly T[]): Generator<T> {
+  for (let i = 0; i < Math.max(as.length, bs.length); i++) {
+    if (i < as.length) yield as[i]!;
+    if (i < bs.length) yield bs[i]!;
   }
 }
 

@@ -19,7 +19,10 @@ export interface TarEntry extends Omit<TarHeader, "mtime"> {
   mtime: bigint;
 }
 
-/** Fills `into` from its start and says how many bytes there are; 0 at the end. */
+/**
+ * Fills `into` from its start and says how many bytes there are; 0 at the end, a negative number where nothing is there at
+ * the moment.
+ */
 export type ReadTar = (into: Uint8Array) => number;
 
 /** A stretch of a sparse file that is in the stream, in bytes. */
@@ -50,6 +53,9 @@ const HAS_META: ReadonlySet<number> = new Set([
 
 type Pax = Map<string, Uint8Array>;
 
+/** Yields where it needs bytes that are not there at the moment. */
+type Search<T> = Generator<void, T, undefined>;
+
 /** What stands before an entry and is about it. */
 interface Foreword {
   name: string | null;
@@ -72,6 +78,8 @@ export class TarReader {
   #size = 0;
   /** What the rest of a sparse file consists of; null: all of it is data. */
   #sparse: Data[] | null = null;
+  /** The search for the next entry, while it waits for bytes. */
+  #search: Search<TarEntry | null> | null = null;
 
   /** `onDamage` is told where the stream goes on with something that is no header. */
   constructor(
@@ -79,20 +87,31 @@ export class TarReader {
     private readonly options: { ignoreZeros: boolean; onDamage: (message: string) => void },
   ) {}
 
-  /** The next entry; the rest of the one before is skipped. null: at the end. Throws Error on what is no tar stream. */
-  next(): TarEntry | null {
-    this.#skip(this.#left + this.#padding);
+  /**
+   * The next entry; the rest of the one before is skipped. null: at the end. undefined: not all of it is there at the moment;
+   * ask again when there may be more. Throws Error on what is no tar stream.
+   */
+  next(): TarEntry | null | undefined {
+    this.#search ??= this.#find();
+    const step = this.#search.next();
+    if (!step.done) return undefined;
+    this.#search = null;
+    return step.value;
+  }
+
+  *#find(): Search<TarEntry | null> {
+    yield* this.#skip(this.#left + this.#padding);
     this.#left = this.#padding = 0;
     const foreword: Foreword = { name: null, linkName: null, pax: new Map(this.#globalPax), sparse: [] };
     for (;;) {
-      const header = this.#nextHeader();
+      const header = yield* this.#nextHeader();
       if (header === null) return null;
-      if (!HAS_META.has(header.type)) return this.#begin(header, foreword);
-      this.#readMeta(header, foreword);
+      if (!HAS_META.has(header.type)) return yield* this.#begin(header, foreword);
+      yield* this.#readMeta(header, foreword);
     }
   }
 
-  /** Contents of the entry at hand; 0 at the end. */
+  /** Contents of the entry at hand; 0 at the end, a negative number where nothing is there at the moment. */
   read(into: Uint8Array): number {
     const left = Math.min(into.length, this.#size - this.#position);
     if (left === 0) return 0;
@@ -106,16 +125,17 @@ export class TarReader {
     const room = data === undefined ? left : Math.min(left, data.offset + data.length - this.#position);
     const got = this.source(into.subarray(0, Math.min(room, this.#left)));
     if (got === 0) throw broken("it ends within a file");
+    if (got < 0) return got;
     this.#left -= got;
     this.#position += got;
     if (data !== undefined && this.#position === data.offset + data.length) this.#sparse!.shift();
     return got;
   }
 
-  #nextHeader(): TarHeader | null {
+  *#nextHeader(): Search<TarHeader | null> {
     if (this.#ended) return null;
     for (;; this.#blocks++) {
-      const got = this.#fill(this.#block);
+      const got = yield* this.#fill(this.#block);
       if (got < TAR_BLOCK) {
         if (this.#blocks === 0) throw broken(got === 0 ? "it is empty" : "it is shorter than a header");
         if (got > 0) this.options.onDamage("the tar stream ends within a header");
@@ -139,34 +159,36 @@ export class TarReader {
     return null;
   }
 
-  #fill(into: Uint8Array): number {
+  *#fill(into: Uint8Array): Search<number> {
     let filled = 0;
     while (filled < into.length) {
       const got = this.source(into.subarray(filled));
       if (got === 0) break;
-      filled += got;
+      if (got < 0) yield;
+      else filled += got;
     }
     return filled;
   }
 
-  #skip(bytes: number): void {
+  *#skip(bytes: number): Search<void> {
     const scratch = new Uint8Array(Math.min(bytes, 1 << 16));
     while (bytes > 0) {
       const got = this.source(scratch.subarray(0, Math.min(bytes, scratch.length)));
       if (got === 0) throw broken("it ends within a file");
-      bytes -= got;
+      if (got < 0) yield;
+      else bytes -= got;
     }
   }
 
-  #payload(size: number): Uint8Array {
+  *#payload(size: number): Search<Uint8Array> {
     if (size > MAX_META_BYTES) throw broken(`an extended header has ${size} bytes`);
     const bytes = new Uint8Array(paddedSize(size));
-    if (this.#fill(bytes) < bytes.length) throw broken("it ends within an extended header");
+    if ((yield* this.#fill(bytes)) < bytes.length) throw broken("it ends within an extended header");
     return bytes.subarray(0, size);
   }
 
-  #readMeta(header: TarHeader, foreword: Foreword): void {
-    const payload = this.#payload(header.size);
+  *#readMeta(header: TarHeader, foreword: Foreword): Search<void> {
+    const payload = yield* this.#payload(header.size);
     if (header.type === TarType.LongName || header.type === TarType.LongLink) {
       const end = payload.indexOf(0);
       const name = decodeText(end < 0 ? payload : payload.subarray(0, end));
@@ -185,7 +207,7 @@ export class TarReader {
     foreword.sparse = numbers("GNU.sparse.offset").map((offset, i) => ({ offset, length: lengths[i] ?? 0 }));
   }
 
-  #begin(header: TarHeader, foreword: Foreword): TarEntry {
+  *#begin(header: TarHeader, foreword: Foreword): Search<TarEntry> {
     const { pax } = foreword;
     const text = (key: string): string | null => {
       const value = pax.get(key);
@@ -211,12 +233,12 @@ export class TarReader {
     this.#padding = paddedSize(this.#left) - this.#left;
     this.#position = 0;
     this.#size = CONTENT_TYPES.has(header.type) ? stored : 0;
-    this.#sparse = this.#sparseMap(header, foreword);
+    this.#sparse = yield* this.#sparseMap(header, foreword);
     if (this.#sparse !== null) {
       this.#size = header.type === TarType.Sparse
         ? decodeTarNumber(this.#block.subarray(483, 495)) ?? 0
         : number("GNU.sparse.realsize") ?? number("GNU.sparse.size") ?? stored;
-      if (header.type === TarType.Sparse) this.#readSparseBlocks(this.#sparse);
+      if (header.type === TarType.Sparse) yield* this.#readSparseBlocks(this.#sparse);
       this.#checkSparse(this.#sparse);
       // What is stored of a sparse file is a plain file to everybody else.
       entry.type = TarType.File;
@@ -225,7 +247,7 @@ export class TarReader {
     return entry;
   }
 
-  #sparseMap(header: TarHeader, foreword: Foreword): Data[] | null {
+  *#sparseMap(header: TarHeader, foreword: Foreword): Search<Data[] | null> {
     const { pax } = foreword;
     if (header.type === TarType.Sparse) return sparseTable(this.#block, 386, 4);
     if (!CONTENT_TYPES.has(header.type)) return null;
@@ -235,11 +257,11 @@ export class TarReader {
     const version = ["GNU.sparse.major", "GNU.sparse.minor"].map((key) =>
       decodeText(pax.get(key) ?? NOTHING)
     );
-    return version[0] === "1" && version[1] === "0" ? this.#leadingMap() : null;
+    return version[0] === "1" && version[1] === "0" ? yield* this.#leadingMap() : null;
   }
 
   /** GNU's sparse format 1.0: the map stands before the data, as decimal numbers in lines, filled up to a block. */
-  #leadingMap(): Data[] {
+  *#leadingMap(): Search<Data[]> {
     let text = "";
     const numbers: number[] = [];
     const wanted = (): number => numbers.length === 0 ? 1 : 1 + 2 * numbers[0]!;
@@ -250,7 +272,7 @@ export class TarReader {
         text = text.slice(end + 1);
         continue;
       }
-      if (this.#left < TAR_BLOCK || this.#fill(this.#block) < TAR_BLOCK) {
+      if (this.#left < TAR_BLOCK || (yield* this.#fill(this.#block)) < TAR_BLOCK) {
         throw broken("a sparse map is cut off");
       }
       this.#left -= TAR_BLOCK;
@@ -260,10 +282,10 @@ export class TarReader {
   }
 
   /** GNU's old format: blocks of 21 further entries each. */
-  #readSparseBlocks(map: Data[]): void {
+  *#readSparseBlocks(map: Data[]): Search<void> {
     let more = this.#block[482] !== 0;
     while (more) {
-      if (this.#fill(this.#block) < TAR_BLOCK) throw broken("a sparse map is cut off");
+      if ((yield* this.#fill(this.#block)) < TAR_BLOCK) throw broken("a sparse map is cut off");
       map.push(...sparseTable(this.#block, 0, 21));
       more = this.#block[504] !== 0;
     }

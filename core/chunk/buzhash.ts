@@ -8,6 +8,8 @@ import { Cutter } from "./_cutter.ts";
 /** Bytes asked for at once: many for one system call, few enough that they are still in the cache when scanned. */
 const READ_BYTES = 256 << 10;
 
+const NOTHING_YET = new Uint8Array(0);
+
 export class BuzhashChunker implements Chunker {
   readonly wholeBelow: number;
   readonly #cutter: Cutter;
@@ -25,6 +27,10 @@ export class BuzhashChunker implements Chunker {
       const room = cutter.room(READ_BYTES);
       const length = read(room);
       if (length > room.length) throw new RangeError(`Cannot use ${length} bytes: asked for ${room.length}`);
+      if (length < 0) {
+        yield NOTHING_YET;
+        continue;
+      }
       ended = length === 0;
       cutter.wrote(length);
       for (let chunk = cutter.next(ended); chunk; chunk = cutter.next(ended)) yield chunk;

@@ -10,7 +10,10 @@ export type ChunkerParams =
   | { algorithm: "buzhash"; minExp: number; maxExp: number; maskBits: number; windowSize: number }
   | { algorithm: "fixed"; blockSize: number; headerSize: number };
 
-/** Fills `into` from its start with the file's next bytes and returns how many; 0 is the end of the file. */
+/**
+ * Fills `into` from its start with the file's next bytes and returns how many; 0 is the end of the file, a negative number
+ * says that nothing is there at the moment (a pipe).
+ */
 export type ReadBlock = (into: Uint8Array) => number;
 
 export interface Chunker {
@@ -20,7 +23,8 @@ export interface Chunker {
    * Chunks of one file in order. A yielded chunk is a view into the chunker's own memory, valid until the next chunk is
    * asked for: whoever keeps it copies it. An empty file gives no chunk. One file at a time per chunker. Errors of
    * `read` pass through; the chunker can be used for the next file afterwards. With `sparse` holes are cut by themselves
-   * and yielded as Hole without being read; only the fixed chunker does so, as in borg, others read them as zeros.
+   * and yielded as Hole without being read; only the fixed chunker does so, as in borg, others read them as zeros. Where
+   * `read` says that nothing is there at the moment, an empty chunk is yielded: ask for the next when there may be something.
    */
   chunk(read: ReadBlock, sparse?: SparseFile): Iterable<Uint8Array>;
   /** Frees its memory in the WASM instance. */

@@ -51,7 +51,7 @@ export class FixedChunker implements Chunker {
     const buffer = this.#buffer!;
     for (let left = length; left > 0;) {
       const wanted = Math.min(left, this.#blockSize);
-      const got = fill(buffer.subarray(0, wanted), read);
+      const got = yield* fill(buffer.subarray(0, wanted), read);
       if (got > 0) yield buffer.subarray(0, got);
       if (got < wanted) return false;
       left -= wanted;
@@ -74,15 +74,18 @@ export class FixedChunker implements Chunker {
   }
 }
 
+const NOTHING_YET = new Uint8Array(0);
+
 /** Reads until `block` is full or the file ends; returns how much there is. */
-function fill(block: Uint8Array, read: ReadBlock): number {
+function* fill(block: Uint8Array, read: ReadBlock): Generator<Uint8Array, number, undefined> {
   let filled = 0;
   while (filled < block.length) {
     const room = block.subarray(filled);
     const length = read(room);
     if (length > room.length) throw new RangeError(`Cannot use ${length} bytes: asked for ${room.length}`);
     if (length === 0) break;
-    filled += length;
+    if (length < 0) yield NOTHING_YET;
+    else filled += length;
   }
   return filled;
 }

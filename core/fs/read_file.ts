@@ -4,7 +4,15 @@
  * of borg 1.4's create: same type, same inode; changed means another ctime), so that nobody can slip in another file, and a
  * FIFO in the place of a file blocks nothing.
  */
-import { type FileRange, type Files, S_IFMT, type Stat } from "../platform/mod.ts";
+import {
+  type FileRange,
+  type Files,
+  PipeInput,
+  S_IFBLK,
+  S_IFIFO,
+  S_IFMT,
+  type Stat,
+} from "../platform/mod.ts";
 import { OsError } from "../errors.ts";
 import { onSource, SourceError } from "./source_error.ts";
 import type { WalkPlace } from "./walk.ts";
@@ -35,6 +43,8 @@ export class FileReader {
   #dropsCache = true;
   /** Whether reading goes by {@link #position}, because holes are skipped. */
   #skips = false;
+  /** Of a FIFO or device whose reads may wait. */
+  #input: PipeInput | null = null;
 
   constructor(options: FileReaderOptions) {
     this.#files = options.files;
@@ -48,7 +58,9 @@ export class FileReader {
   open(path: string, seen: Stat, at?: WalkPlace): Stat {
     if (this.#fd >= 0) throw new TypeError("Cannot open a file: the one before is still open");
     const special = this.#options.special === true;
-    const options = { noFollow: !special, nonBlock: !special, noAtime: true };
+    // A FIFO's writer is waited for by {@link wait}, where that can be.
+    const waitsLater = (seen.mode & S_IFMT) === S_IFIFO && this.#files.poll !== undefined;
+    const options = { noFollow: !special, nonBlock: !special || waitsLater, noAtime: true };
     const fd = onSource("open", path, () => {
       const relative = this.#files.at;
       return at && relative ? relative.openAt(at.dir, at.name, options) : this.#files.open(path, options);
@@ -61,6 +73,7 @@ export class FileReader {
       this.#stat = stat;
       this.#position = 0;
       this.#skips = false;
+      this.#input = special && (stat.mode & S_IFMT) !== S_IFBLK ? new PipeInput(this.#files, fd) : null;
       this.#dropsCache = this.#files.isCached(fd, stat.size) !== true;
       return stat;
     } catch (error) {
@@ -91,19 +104,26 @@ export class FileReader {
     this.#position += length;
   }
 
-  /** A ReadBlock (`core/chunk/chunker.ts`). Throws SourceError. */
+  /** A ReadBlock (`core/chunk/chunker.ts`); negative only with the option `special`. Throws SourceError. */
   read(into: Uint8Array): number {
     let got;
     try {
       got = this.#skips
         ? this.#files.pread(this.#fd, into, this.#position)
+        : this.#input !== null
+        ? this.#input.read(into)
         : this.#files.read(this.#fd, into);
     } catch (error) {
       if (error instanceof OsError) throw SourceError.fromOs("read", this.#path, error);
       throw error;
     }
-    this.#forget(got);
+    if (got >= 0) this.#forget(got);
     return got;
+  }
+
+  /** After {@link read} said that nothing is there: resolves when there may be something, or some time later. */
+  async wait(): Promise<void> {
+    await this.#input?.wait();
   }
 
   /**

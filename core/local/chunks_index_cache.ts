@@ -60,6 +60,17 @@ export class ChunksIndexCache {
     return this.#load(this.#path(id), (reader, chunks) => ({ chunks, files: readTotals(reader.read()) }));
   }
 
+  /** Whether {@link load} will probably find one. */
+  has(id: ChunkId): boolean {
+    if (this.directory === null) return false;
+    try {
+      return this.files.stat(this.#path(id)).size > 0;
+    } catch (error) {
+      if (error instanceof OsError) return false;
+      throw error;
+    }
+  }
+
   save(id: ChunkId, { chunks, files }: CachedChunks): void {
     this.#save(this.#path(id), encodeMsgpack(packTotals(files)), chunks);
   }

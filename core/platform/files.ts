@@ -4,6 +4,7 @@
  * Node too), `windows.ts` over it, and by FFI `linux.ts`, `darwin.ts`, `freebsd.ts`. All failures are {@link OsError} with
  * the symbolic errno in `code`.
  */
+import type { Poll } from "./_poll.ts";
 
 /** What lstat/stat/fstat tell. Times are nanoseconds since 1970. */
 export interface Stat {
@@ -92,6 +93,8 @@ export interface FilesAt {
 export interface Files {
   /** Absent where the system has no such calls or may not be asked for them. */
   readonly at?: FilesAt;
+  /** Of open descriptors. Absent where the system cannot be asked. */
+  readonly poll?: Poll | undefined;
 
   lstat(path: string): Stat;
   stat(path: string): Stat;

@@ -54,4 +54,5 @@ export { isTerminal, readLine, readPassphrase, terminalWidth } from "./terminal.
 export { onSignal, raise, signalExitCode, type StopSignal } from "./signals.ts";
 export { readStdin, writeStderr, writeStdout } from "./stdio.ts";
 export { ServerStdio } from "./server_stdio.ts";
+export { NOT_YET, PipeInput, STDIN } from "./pipe_input.ts";
 export { borrowAccel } from "./accel.ts";

@@ -5,6 +5,7 @@
  * instance per thread. What differs between the systems comes from a {@link UnixSystem}.
  */
 import { EINVAL, EPERM, EROFS, osError } from "./_errno.ts";
+import { openPoll, type Poll } from "./_poll.ts";
 import { cutLongPath, PathBuffer } from "./_path_buffer.ts";
 import { UnixDescriptors } from "./_unix_descriptors.ts";
 import { type CallBytes, O_RDONLY, O_RDWR, O_WRONLY, type UnixSystem } from "./_unix_system.ts";
@@ -24,6 +25,10 @@ export class UnixFiles extends UnixDescriptors implements Files, FilesAt {
     this.#path = new PathBuffer(system.pathMax);
     this.#path2 = new PathBuffer(system.pathMax);
     this.#cwd = system.flags.AT_FDCWD;
+  }
+
+  get poll(): Poll | undefined {
+    return openPoll() ?? undefined;
   }
 
   /**

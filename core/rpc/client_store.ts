@@ -35,9 +35,10 @@ export interface RemoteStoreParts {
   /** For messages. */
   location: string;
   idSets: IdSets;
-  /** Answers that were asked for on suspicion: the manifest, and the key blob. */
+  /** Answers that were asked for on suspicion: the manifest, the key blob, and the first free nonce. */
   manifest?: Promise<Unpacked>;
   key?: Promise<Unpacked>;
+  nonce?: Promise<Unpacked>;
   closed(): void;
 }
 
@@ -57,14 +58,19 @@ export class RemoteStore implements StoreDeleter {
   readonly #connection: RpcConnection;
   readonly #ahead = new ReadAhead((id) => this.#fetch(id));
   #closing: Promise<void> | null = null;
-  /** The manifest, and the key blob, where they were asked for already. */
+  /** The manifest, the key blob and the first free nonce, where they were asked for already. */
   #early: Promise<Unpacked> | null;
   #key: Promise<Unpacked> | null;
+  #nonce: Promise<Unpacked> | null;
   #ids: IdSet | null = null;
+  /** What is remembered, with this session's changes, where nobody asked whether it is right: for the next session. */
+  #followed: IdSet | null = null;
   #loading: Promise<void> | null = null;
   /** Digest of the manifest as it is stored, null where it was not seen. */
   #manifest: Uint8Array | null = null;
   #changed = false;
+  /** After a repair the same manifest may stand for other objects. */
+  #repaired = false;
   /** Whether the ids differ from those that are remembered. */
   #newIds = false;
 
@@ -74,6 +80,7 @@ export class RemoteStore implements StoreDeleter {
     this.#connection = parts.connection;
     this.#early = parts.manifest ?? null;
     this.#key = parts.key ?? null;
+    this.#nonce = parts.nonce ?? null;
     if (parts.version.atLeast(1, 1, 0)) this.scan = () => this.#scan();
   }
 
@@ -172,24 +179,34 @@ export class RemoteStore implements StoreDeleter {
     });
   }
 
+  preloadIds(): void {
+    // Whoever asks hears of its failure, when it is tried again.
+    if (!this.#ids) this.#loadIds().catch(() => {});
+  }
+
   #loadIds(): Promise<void> {
     return this.#loading ??= this.#fetchIds().finally(() => this.#loading = null);
   }
 
   async #fetchIds(): Promise<void> {
-    const count = await this.count();
+    const asked = this.count();
     const { idSets } = this.parts;
     // What is not committed yet is known to nobody but the server.
-    const known = this.#manifest && !this.#changed ? idSets.load(this.#manifest) : null;
+    const known = this.#remembered();
+    // Where nothing is known, the list will be needed whatever the number is.
+    let coming = known ? null : this.#page("list", PAGE_IDS);
+    coming?.catch(() => {});
+    const count = await asked;
     if (known && known.size === count) {
       this.#ids = known;
       return;
     }
     known?.[Symbol.dispose]();
+    coming ??= this.#page("list", PAGE_IDS);
     // It grows; a server may claim to have more than fits into the memory.
     const ids = idSets.create(Math.min(count, MAX_FIRST_CAPACITY));
     let marker: ChunkId | undefined;
-    for (let page; (page = await this.#page("list", PAGE_IDS, marker)).length > 0;) {
+    for (let page; (page = await coming).length > 0; coming = this.#page("list", PAGE_IDS, marker)) {
       const before = ids.size;
       for (const id of page) ids.add(id);
       // A server that answers for ever would fill the memory, or the time.
@@ -199,6 +216,12 @@ export class RemoteStore implements StoreDeleter {
     }
     this.#ids = ids;
     this.#newIds = true;
+    this.#forgetFollowed();
+  }
+
+  #remembered(): IdSet | null {
+    const trusted = this.#manifest !== null && !this.#changed && !this.#repaired;
+    return trusted ? this.parts.idSets.load(this.#manifest!) : null;
   }
 
   put(id: ChunkId, data: Uint8Array): void | Promise<void> {
@@ -239,11 +262,14 @@ export class RemoteStore implements StoreDeleter {
   }
 
   #change(id: ChunkId, there: boolean): void {
-    if (!this.#changed) this.#ahead.forget();
+    this.#ahead.forget();
+    // Who only deletes does not ask for the ids; the next backup would have to fetch them all.
+    if (!this.#changed && !this.#ids && !this.#followed) this.#followed = this.#remembered();
     this.#early = null;
     this.#changed = this.#newIds = true;
-    if (there) this.#ids?.add(id);
-    else this.#ids?.remove(id);
+    const ids = this.#ids ?? this.#followed;
+    if (there) ids?.add(id);
+    else ids?.remove(id);
   }
 
   async commit(): Promise<void> {
@@ -253,30 +279,42 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async #commit(options: { compact: boolean; threshold: number; cleanup_commits: boolean }): Promise<void> {
+    const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
     try {
       await this.#connection.settle();
+      await this.#connection.call("commit", args);
     } catch (error) {
-      // The caller may go on with a new transaction; what the server has of this one must not come with it.
+      // The caller may go on with a new transaction; what the server has of this one must not come with it, nor what we know.
       await this.rollback().catch(() => {});
       throw error;
     }
-    const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
-    await this.#connection.call("commit", args);
     this.#changed = false;
   }
 
   async rollback(): Promise<void> {
-    this.#forgetIds();
-    this.#manifest = null;
+    this.#forgetAll();
     this.#changed = false;
     await this.#connection.forgive();
     await this.#connection.call("rollback");
+  }
+
+  /** What was read may not be so any more. */
+  #forgetAll(): void {
+    this.#forgetIds();
+    this.#manifest = this.#early = null;
+    this.#ahead.forget();
   }
 
   #forgetIds(): void {
     this.#ids?.[Symbol.dispose]();
     this.#ids = null;
     this.#newIds = false;
+    this.#forgetFollowed();
+  }
+
+  #forgetFollowed(): void {
+    this.#followed?.[Symbol.dispose]();
+    this.#followed = null;
   }
 
   async loadKey(): Promise<Uint8Array | null> {
@@ -292,7 +330,8 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async getFreeNonce(): Promise<bigint | null> {
-    const nonce = await this.#connection.call("get_free_nonce");
+    const nonce = await (this.#nonce ?? this.#connection.call("get_free_nonce"));
+    this.#nonce = null;
     if (nonce !== null && typeof nonce !== "number" && typeof nonce !== "bigint") {
       throw unexpected("get_free_nonce");
     }
@@ -300,6 +339,7 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async commitNonceReservation(end: bigint, previous: bigint | null): Promise<void> {
+    this.#nonce = null;
     await this.#connection.call("commit_nonce_reservation", [
       ["next_unreserved", end],
       ["start_nonce", previous],
@@ -323,12 +363,13 @@ export class RemoteStore implements StoreDeleter {
   ): Promise<StoreCheckResult> {
     const { repair = false, saveSpace = false, maxDurationSeconds = 0 } = options;
     if (maxDurationSeconds > 0) this.parts.version.require("check max_duration", 1, 2, 0);
+    if (repair) this.#forgetAll();
+    this.#repaired ||= repair;
     const ok = await this.#connection.call("check", [
       ["repair", repair],
       ["save_space", saveSpace],
       ["max_duration", maxDurationSeconds],
     ]);
-    if (repair) this.#forgetIds();
     if (typeof ok !== "boolean") throw unexpected("check");
     return { ok };
   }
@@ -351,7 +392,7 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async #close(): Promise<void> {
-    const ids = this.#ids;
+    const ids = this.#ids ?? this.#followed;
     if (ids && this.#newIds && !this.#changed && this.#manifest) this.parts.idSets.save(this.#manifest, ids);
     this.#forgetIds();
     try {

@@ -26,7 +26,7 @@ export interface OpenRemoteOptions {
   closed?(): void;
 }
 
-type Early = { manifest?: Promise<Unpacked>; key?: Promise<Unpacked> };
+type Early = { manifest?: Promise<Unpacked>; key?: Promise<Unpacked>; nonce?: Promise<Unpacked> };
 
 /** What a server of 1.0 or older answers to `negotiate`: the number of the protocol. */
 const OLD_PROTOCOL = 2;
@@ -93,7 +93,7 @@ export async function openRemote(
   let early: Early = {};
   try {
     const opening = connection.call("open", args);
-    if (!options.create && connection.dialect === "named") early = askEarly(connection);
+    if (!options.create && connection.dialect === "named") early = askEarly(connection, options);
     id = await opening;
   } catch (error) {
     // Before 1.0.7 a server took four arguments, and tells so in its language's way.
@@ -108,11 +108,12 @@ export async function openRemote(
   return new RemoteStore({ connection, version, id, location, idSets: options.idSets(id), closed, ...early });
 }
 
-/** Almost everybody asks for these first: two round trips less. */
-function askEarly(connection: RpcConnection): Early {
-  const early = {
+/** Almost everybody asks for these first, and whoever writes for the nonce: so many round trips less. */
+function askEarly(connection: RpcConnection, options: { exclusive: boolean }): Early {
+  const early: Early = {
     manifest: connection.call("get", [["id", MANIFEST_ID]]),
     key: connection.call("load_key"),
+    ...(options.exclusive ? { nonce: connection.call("get_free_nonce") } : {}),
   };
   // Whoever needs one hears of its failure.
   for (const answer of Object.values(early)) answer.catch(() => {});

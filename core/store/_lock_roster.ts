@@ -34,6 +34,11 @@ export class LockRoster {
     return this.#load()[kind]?.length ?? 0;
   }
 
+  /** Whether we are among them. */
+  includes(kind: LockKind): boolean {
+    return this.#load()[kind]?.some((owner) => same(owner, this.owner)) ?? false;
+  }
+
   add(kind: LockKind): void {
     const roster = this.#load();
     roster[kind] = [...(roster[kind] ?? []).filter((owner) => !same(owner, this.owner)), this.owner];

@@ -64,11 +64,31 @@ export class Lock {
     this.#held = exclusive ? "exclusive" : "shared";
   }
 
-  /** Turns a shared lock into an exclusive one; on failure the shared one is still held. */
+  /**
+   * Turns a shared lock into an exclusive one; on failure the shared one is still held. Throws NotLocked or NotMyLock where
+   * what is held was broken.
+   */
   async upgrade(): Promise<void> {
+    this.requireUnbroken();
     if (this.#held !== "shared") return;
-    await this.#acquireExclusive(() => this.#roster.remove("shared"), () => this.#roster.add("shared"));
+    await this.#acquireExclusive(() => this.#leaveShared(), () => this.#roster.add("shared"));
     this.#held = "exclusive";
+  }
+
+  /** Whoever broke a shared lock may have changed what its holder has read. */
+  #leaveShared(): void {
+    if (!this.#roster.includes("shared")) throw new LockError("NotLocked", [this.#folder]);
+    this.#roster.remove("shared");
+  }
+
+  /** Throws NotLocked or NotMyLock where an exclusive lock is believed to be held and was broken. */
+  requireUnbroken(): void {
+    if (this.#held !== "exclusive" || this.env.files.exists(this.#name)) return;
+    throw this.#broken();
+  }
+
+  #broken(): LockError {
+    return new LockError(this.env.files.exists(this.#folder) ? "NotMyLock" : "NotLocked", [this.#folder]);
   }
 
   /** Turns an exclusive lock into a shared one. */
@@ -243,9 +263,7 @@ export class Lock {
 
   #removeFolder(): void {
     const { files } = this.env;
-    if (!files.exists(this.#name)) {
-      throw new LockError(files.exists(this.#folder) ? "NotMyLock" : "NotLocked", [this.#folder]);
-    }
+    if (!files.exists(this.#name)) throw this.#broken();
     files.unlink(this.#name);
     // Someone else may have renamed a folder of their own into the emptied place: then it is theirs.
     this.#removeQuietly(null, this.#folder);

@@ -3,7 +3,7 @@
  * be believed. Transactions begin, are committed, compacted or thrown away here; what is read and written in them is the
  * affair of `segment_store.ts`.
  */
-import { LockError, OsError, RepositoryError } from "../errors.ts";
+import { AppError, LockError, OsError, RepositoryError } from "../errors.ts";
 import { log as emit } from "../report.ts";
 import { CommittedFiles } from "./committed_files.ts";
 import { CompactRun, markCommitOnlySegments, planCompaction } from "./compact.ts";
@@ -108,6 +108,7 @@ export class OpenLog {
     const state = await this.complete();
     // Another call may have been quicker.
     if (this.transaction) return;
+    this.requireWritable();
     const { dir, writer } = this.files;
     if (state.transaction === null && dir.latest() !== null) {
       // Segments without any commit, and no index: a first transaction cut off, or a log that lost its commits.
@@ -194,6 +195,20 @@ export class OpenLog {
     await this.#lock?.upgrade();
   }
 
+  /**
+   * Throws where another process may be writing: without a lock, or with one that was broken (NotLocked, NotMyLock). What
+   * lies behind our last commit is then another's, committed perhaps, and neither to be removed nor to be built upon.
+   */
+  requireWritable(): void {
+    this.#requireOpen();
+    if (this.#lock === null) {
+      throw new AppError("Error", [
+        `Cannot change repository ${this.location}: it was opened without a lock`,
+      ]);
+    }
+    this.#lock.requireUnbroken();
+  }
+
   #refuseDoomed(transaction: Transaction): void {
     const doomed = transaction.doomed ?? this.files.writer.failed;
     if (doomed === null) return;
@@ -204,6 +219,12 @@ export class OpenLog {
   /** Writes the final COMMIT; after it the transaction is on stable storage, whatever becomes of the index files. */
   #commitLog(transaction: Transaction): void {
     const { state } = transaction;
+    try {
+      this.requireWritable();
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
     this.#requireSpace(state);
     try {
       const segment = this.files.writer.commit({ intermediate: false });
@@ -268,8 +289,11 @@ export class OpenLog {
     this.dropState();
     this.files.writer.abandon(last + 1);
     try {
+      this.#lock?.requireUnbroken();
       this.#removeAfter(last);
     } catch (error) {
+      // Where the lock was broken there may be more than what we left; whoever needs the lock hears of that.
+      if (error instanceof LockError) return;
       // What stays behind is not committed: the next transaction removes it.
       if (!(error instanceof OsError)) throw error;
       emit(this.env.reporter, "WARNING", `Cannot remove an uncommitted segment: ${error.message}`);
@@ -294,6 +318,7 @@ export class OpenLog {
     const sleep = async (ms: number): Promise<void> => {
       await env.sleep(ms);
       this.#requireOpen();
+      if (this.transaction !== null) this.#lock?.requireUnbroken();
     };
     return Object.create(env, { sleep: { value: sleep } });
   }

@@ -246,6 +246,7 @@ export class SegmentStore implements StoreDeleter {
     if (repair && maxDurationSeconds > 0) throw new RangeError("Cannot repair in limited time");
     if (this.#log.transaction) throw new TypeError("Cannot check the repository: a transaction is open");
     await this.#log.requireExclusive();
+    if (repair) this.#log.requireWritable();
     this.#log.dropState();
     const check = new StoreCheck({
       log: this.#log.files,

@@ -45,6 +45,8 @@ export interface StoreReader {
    * objects are at hand.
    */
   preload?(ids: Iterable<ChunkId>): void;
+  /** {@link has} and {@link storedSize} will be asked soon. Absent where it makes no difference: where the index is at hand. */
+  preloadIds?(): void;
   /**
    * Objects in the order in which they lie on the medium, each at most once: the quick way for those who want all. Damaged
    * ones, and what lies behind them, may be left out without a word: whoever misses an object asks for it by {@link get}.

@@ -68,7 +68,7 @@ function readAll(stream: Uint8Array, piece: number): [TarEntry, string][] {
   }, { ignoreZeros: false, onDamage: (message) => assert.fail(message) });
   const all: [TarEntry, string][] = [];
   const buffer = new Uint8Array(64);
-  for (let next = reader.next(); next !== null; next = reader.next()) {
+  for (let next = reader.next(); next; next = reader.next()) {
     let text = "";
     for (let got = reader.read(buffer); got > 0; got = reader.read(buffer)) {
       text += new TextDecoder().decode(buffer.subarray(0, got));

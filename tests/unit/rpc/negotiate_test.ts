@@ -100,7 +100,7 @@ Deno.test("ServerVersion compares number by number", () => {
   });
 });
 
-Deno.test("open names all arguments, and asks for manifest and key in the same breath", async () => {
+Deno.test("open names all arguments, and asks for manifest, key and nonce in the same breath", async () => {
   const { wire, opening } = await open([1, 2, 4]);
   const request = wire.next();
   assert.equal(request.method, "open");
@@ -113,12 +113,20 @@ Deno.test("open names all arguments, and asks for manifest and key in the same b
     append_only: false,
     make_parent_dirs: false,
   });
-  assert.deepEqual(wire.requests.map(({ method }) => method), ["get", "load_key"]);
+  assert.deepEqual(wire.requests.map(({ method }) => method), ["get", "load_key", "get_free_nonce"]);
   wire.answer(request.id, ID);
   const store = await opening;
   assert.deepEqual(store.id, ID);
   assert.equal(store.serverVersion, "1.2.4");
   await store.close();
+});
+
+Deno.test("who does not write does not ask for the nonce", async () => {
+  const { wire, opening } = await open([1, 2, 4], { exclusive: false });
+  const request = wire.next();
+  assert.deepEqual(wire.requests.map(({ method }) => method), ["get", "load_key"]);
+  wire.answer(request.id, ID);
+  await (await opening).close();
 });
 
 Deno.test("what was asked on suspicion fails nobody who does not need it", async () => {
