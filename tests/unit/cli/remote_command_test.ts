@@ -45,6 +45,7 @@ const CASES: Case[] = [
   { args: ["list", "--debug", "ssh://host/repo"] },
   { args: ["list", "--error", "ssh://host/repo"] },
   { args: ["list", "--critical", "-p", "ssh://host/repo"] },
+  { args: ["list", "--umask", "77", "ssh://host/repo"] },
   { args: ["list", "--warning", "--log-json", "ssh://host/repo"] },
   {
     args: [
@@ -145,6 +146,8 @@ Deno.test("the command line for the server, by examples", async () => {
     await of(["list", "--debug", "h:r"], { BORG_RSH: "ssh -4", BORG_REMOTE_PATH: "alcove" }),
     "ssh -4 h alcove serve --debug",
   );
+  // Other than borg's client, whose --umask goes for its own files alone.
+  assert.equal(await of(["list", "--umask", "0022", "h:r"]), "ssh h borg serve --umask=0022");
   assert.equal(
     await of(["init", "-e", "none", "--storage-quota=20M", "h:r"]),
     "ssh h borg serve --storage-quota=20000000",
