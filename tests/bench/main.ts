@@ -6,7 +6,7 @@
  *     --megabytes N      size of the random file (2000)
  *     --files N          files of the tree (60000), copied from /usr/share, /usr/lib and on
  *     --small N          files of the tree whose backups are pruned (1000)
- *     --only PATTERN     rows whose name fits the regular expression
+ *     --only PATTERN     rows whose name fits the regular expression; `remote` for those over a wire (remote.ts)
  *     --programs A,B     which of alcove,borg,restic
  *     --alcove COMMAND   how to start Alcove (words), for instance dist/alcove; default: these sources, bundled
  *     --dir DIR          where the data lies (/dev/shm)
@@ -22,6 +22,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { copyTree, isInMemory, makeRandomFile, requireSpace } from "./data.ts";
 import { allPrograms, bundledAlcove } from "./programs.ts";
+import { isRemote, runRemote } from "./remote.ts";
 import { type BenchResult, describeRun } from "./result.ts";
 import { runScenario, type Scenario, SCENARIOS, type Sources } from "./rows.ts";
 import { renderSvg } from "./svg.ts";
@@ -107,7 +108,7 @@ function diskFolder(): string | null {
   return options.disk === undefined && isInMemory(base) ? null : fs.mkdtempSync(join(base, "alcove-bench-"));
 }
 
-function bench(): BenchResult {
+async function bench(): Promise<BenchResult> {
   const wanted = options.programs.split(",");
   const bundled = options.alcove === undefined ? bundledAlcove() : null;
   const installed = allPrograms(bundled?.command ?? options.alcove!.split(" ")).filter(({ name }) =>
@@ -132,6 +133,7 @@ function bench(): BenchResult {
       note,
     };
     for (const scenario of SCENARIOS) result.rows.push(...runScenario(scenario, context));
+    result.rows.push(...await runRemote(context));
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
     if (disk !== null) fs.rmSync(disk, { recursive: true, force: true });
@@ -141,8 +143,13 @@ function bench(): BenchResult {
 }
 
 const result: BenchResult = options.from === undefined
-  ? bench()
+  ? await bench()
   : JSON.parse(fs.readFileSync(options.from, "utf8"));
 if (options.json !== undefined) fs.writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
-if (options.svg !== undefined) fs.writeFileSync(options.svg, renderSvg(result));
+if (options.svg !== undefined) {
+  fs.writeFileSync(
+    options.svg,
+    renderSvg({ ...result, rows: result.rows.filter((row) => !isRemote(row)) }),
+  );
+}
 console.log(renderTable(result));

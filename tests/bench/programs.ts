@@ -22,6 +22,8 @@ export const CHANGED = "changed";
 
 export interface Program {
   readonly name: string;
+  /** How it is started. */
+  readonly start: readonly string[];
   /** Null where it is not installed. */
   readonly version: string | null;
   /** Variables besides those of {@link environment}. */
@@ -114,18 +116,21 @@ export function allPrograms(alcove: readonly string[]): Program[] {
   return [
     {
       name: "alcove",
+      start: alcove,
       version: versionOf([...alcove, "--version"], /\(Alcove (\S+)\)/),
       env: BORG_ENV,
       command: (work, repository) => [...alcove, ...borgCommand(work, repository)],
     },
     {
       name: "borg",
+      start: ["borg"],
       version: versionOf(["borg", "--version"], /(\S+)\s*$/),
       env: BORG_ENV,
       command: (work, repository) => ["borg", ...borgCommand(work, repository)],
     },
     {
       name: "restic",
+      start: ["restic"],
       version: versionOf(["restic", "version"], /restic (\S+)/),
       env: { RESTIC_PASSWORD: "bench" },
       command: (work, repository, home) => {
