@@ -78,6 +78,12 @@ export class ChildPipe {
     return end;
   }
 
+  /** Ends a program that is not worth waiting for. */
+  abort(): Promise<void> {
+    this.streams.kill("SIGTERM");
+    return this.close();
+  }
+
   /** Closes its standard input and waits for its end; a program that does not end is made to. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();

@@ -186,7 +186,7 @@ export class RpcConnection {
       this.#end(await this.#closedError());
     } catch (error) {
       this.#end(error);
-      await this.transport.close().catch(() => {});
+      await (this.transport.abort?.() ?? this.transport.close()).catch(() => {});
     }
   }
 

@@ -17,6 +17,7 @@ export function limitRate(transport: Transport, bytesPerSecond: number, clock: R
   return {
     read: () => transport.read(),
     close: () => transport.close(),
+    abort: () => transport.abort?.() ?? transport.close(),
     async write(bytes) {
       for (let at = 0; at < bytes.length; at += portion) {
         const piece = bytes.subarray(at, at + portion);

@@ -6,4 +6,6 @@ export interface Transport {
   write(bytes: Uint8Array): Promise<void>;
   /** No more will be written; what the peer still says may be read. Safe to call twice. */
   close(): Promise<void>;
+  /** The same towards a peer that does not keep to the protocol: it need not be waited for. */
+  abort?(): Promise<void>;
 }
