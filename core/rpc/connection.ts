@@ -183,6 +183,8 @@ export class RpcConnection {
         for (let message = this.#next(); message !== undefined; message = this.#next()) this.#take(message);
         this.#changed();
       }
+      // A server that has closed its output may live on and wait for the end of its input.
+      await this.transport.close().catch(() => {});
       this.#end(await this.#closedError());
     } catch (error) {
       this.#end(error);

@@ -83,6 +83,15 @@ borgTest("answers that break the protocol end in one sentence", () => {
   ]);
 });
 
+borgTest("a server that says no more, and lives on until we have said our last, is given up", () => {
+  using hostile = hostilePlace();
+  const { location } = hostile;
+  for (const args of [["list", location], ["create", `${location}::x`, "."]]) {
+    const BORG_RSH = "sh -c 'exec 1>&-; exec cat > /dev/null'";
+    hostile.meet("nothing", args, { code: 81, env: { BORG_RSH } });
+  }
+});
+
 borgTest("errors that a server makes up end in one sentence, and with the code of their class", () => {
   using hostile = hostilePlace();
   meetAll(hostile, [
