@@ -242,6 +242,11 @@ async function stop(
   } finally {
     clearTimeout(patience);
     kill();
+    // A command that survived has nobody else who ends it.
+    if (fs.existsSync(ready)) {
+      const pid = Number(fs.readFileSync(ready, "utf8"));
+      if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
+    }
     await Promise.all([program.status, writer?.status]);
   }
 }

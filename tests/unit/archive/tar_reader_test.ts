@@ -102,6 +102,32 @@ Deno.test("TarReader reads the same whatever the pieces in which the stream come
   for (const piece of [1, 7, 511, 512, 513]) assert.deepEqual(readAll(STREAM, piece), whole, String(piece));
 });
 
+Deno.test("TarReader goes on where it was when nothing is there in between", () => {
+  const whole = readAll(STREAM, 1 << 20);
+  for (const piece of [1, 100, 512, 700]) {
+    let at = 0;
+    let asked = 0;
+    const reader = new TarReader((into) => {
+      if (asked++ % 3 !== 0) return -1;
+      const length = Math.min(piece, into.length, STREAM.length - at);
+      into.set(STREAM.subarray(at, at + length));
+      at += length;
+      return length;
+    }, { ignoreZeros: false, onDamage: (message) => assert.fail(message) });
+    const all: [TarEntry, string][] = [];
+    const buffer = new Uint8Array(64);
+    for (let next = reader.next(); next !== null; next = reader.next()) {
+      if (next === undefined) continue;
+      let text = "";
+      for (let got = reader.read(buffer); got !== 0; got = reader.read(buffer)) {
+        if (got > 0) text += new TextDecoder().decode(buffer.subarray(0, got));
+      }
+      all.push([next, text]);
+    }
+    assert.deepEqual(all, whole, String(piece));
+  }
+});
+
 Deno.test("TarReader gives the contents of what is skipped to nobody", () => {
   let at = 0;
   const reader = new TarReader((into) => {

@@ -202,3 +202,23 @@ Deno.test({
     Deno.removeSync(file);
   },
 });
+
+Deno.test("BuzhashChunker yields an empty chunk where nothing is there at the moment, and cuts the same", () => {
+  const data = noise(5000);
+  const chunker = createChunker(params(6, 10, 7, 31), 5);
+  const expected = [...chunker.chunk(reader(data))].map((chunk) => chunk.length);
+  for (const piece of [1, 7, 64, 1000]) {
+    const read = reader(data, piece);
+    let asked = 0;
+    const chunks: Uint8Array[] = [];
+    let empty = 0;
+    for (const chunk of chunker.chunk((into) => asked++ % 2 === 0 ? -1 : read(into))) {
+      if (chunk.length === 0) empty++;
+      else chunks.push(chunk.slice());
+    }
+    assert.deepEqual(chunks.map((chunk) => chunk.length), expected);
+    assert.deepEqual(join(chunks), data);
+    assert.equal(empty, asked / 2);
+  }
+  chunker.dispose();
+});
