@@ -1,9 +1,9 @@
 /** poll(2): whether a read would wait. By FFI, the same on Linux, macOS and FreeBSD (POSIX.1-2017, poll.h). */
 
 const SYMBOLS = {
-  poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
   // On a thread of its own, while the event loop turns.
-  pollLater: { name: "poll", parameters: ["buffer", "usize", "i32"], result: "i32", nonblocking: true },
+  pollLater: { name: "poll", parameters: ["buffer", "u32", "i32"], result: "i32", nonblocking: true },
 } as const;
 
 const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
@@ -45,8 +45,8 @@ function load(): Poll | null {
       const asked = new Pollfd();
       return {
         // A signal ends the wait early (EINTR): not ready then.
-        now: (fd, ms) => symbols.poll(asked.ask(fd), 1n, ms) > 0,
-        later: async (fd, ms) => await symbols.pollLater(new Pollfd().ask(fd), 1n, ms) > 0,
+        now: (fd, ms) => symbols.poll(asked.ask(fd), 1, ms) > 0,
+        later: async (fd, ms) => await symbols.pollLater(new Pollfd().ask(fd), 1, ms) > 0,
       };
     } catch {
       // Not this one.

@@ -6,7 +6,6 @@ import { OsError } from "../errors.ts";
 import { monotonicMs, sleep } from "./clock.ts";
 import type { Files } from "./files.ts";
 import { ServerStdio } from "./server_stdio.ts";
-import { readStdin } from "./stdio.ts";
 
 export const STDIN = 0;
 
@@ -34,7 +33,6 @@ export class PipeInput {
     if (poll !== undefined) {
       if (monotonicMs() - this.#turnedMs > TURN_MS || !poll.now(this.fd, SHORT_WAIT_MS)) return NOT_YET;
     }
-    if (this.fd === STDIN) return readStdin(into);
     try {
       return this.files.read(this.fd, into);
     } catch (error) {
