@@ -20,6 +20,8 @@ export interface ChildEnd {
 
 /** A child that was told that no more is coming has this long to end before it is told by a signal. */
 const EXIT_WAIT_MS = 10_000;
+/** One that talks nonsense has less. */
+const ABORT_WAIT_MS = 1000;
 /** Somebody else may hold its streams open (a shared ssh connection does): what is not said by then is lost. */
 const DRAIN_MS = 500;
 
@@ -78,21 +80,26 @@ export class ChildPipe {
     return end;
   }
 
-  /** Ends a program that is not worth waiting for. */
-  abort(): Promise<void> {
-    this.streams.kill("SIGTERM");
-    return this.close();
-  }
-
   /** Closes its standard input and waits for its end; a program that does not end is made to. */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#close(EXIT_WAIT_MS);
   }
 
-  async #close(): Promise<void> {
+  /** The same of a program whose output is of no use any more: it is taken and dropped, and not waited for as long. */
+  abort(): Promise<void> {
+    if (this.#closing === null) {
+      const drop = async () => {
+        while (await this.read() !== null);
+      };
+      drop().catch(() => {});
+    }
+    return this.#closing ??= this.#close(ABORT_WAIT_MS);
+  }
+
+  async #close(waitMs: number): Promise<void> {
     this.#writer.close().catch(() => {});
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      if (await this.#endsWithin(EXIT_WAIT_MS)) break;
+      if (await this.#endsWithin(waitMs)) break;
       this.streams.kill(signal);
     }
     await this.end();
