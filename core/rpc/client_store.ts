@@ -4,29 +4,14 @@
  * not for every object. The protocol cannot ask whether an object exists: that is looked up in a list of all ids, which is
  * fetched at the first question and kept for the next session if the repository is the same then.
  */
-import { createHash } from "node:crypto";
 import { asChunkId, type ChunkId, equalBytes, ID_LENGTH, MANIFEST_ID, type Unpacked } from "../bytes/mod.ts";
-import { AppError, IntegrityError, RemoteError } from "../errors.ts";
+import { AppError, IntegrityError } from "../errors.ts";
 import type { Awaitable, CompactResult, StoreCheckResult, StoreDeleter, StoredObject } from "../store/mod.ts";
 import type { RpcArguments, RpcConnection } from "./connection.ts";
 import type { ServerVersion } from "./negotiate.ts";
 import { type Answer, ReadAhead } from "./read_ahead.ts";
-
-/** A set of ids. */
-export interface IdSet extends Disposable {
-  readonly size: number;
-  has(id: ChunkId): boolean;
-  add(id: ChunkId): void;
-  remove(id: ChunkId): void;
-}
-
-/** Where ids are remembered between sessions, under the digest of the manifest that they were seen with. */
-export interface IdSets {
-  create(capacity: number): IdSet;
-  /** Null where nothing is known for this manifest. */
-  load(manifest: Uint8Array): IdSet | null;
-  save(manifest: Uint8Array, ids: IdSet): void;
-}
+import { unexpected } from "./remote_errors.ts";
+import { type IdSets, RemoteIds } from "./remote_ids.ts";
 
 export interface RemoteStoreParts {
   connection: RpcConnection;
@@ -46,7 +31,6 @@ export interface RemoteStoreParts {
 const MAX_DATA_SIZE = 20_971_479;
 /** Ids in one answer, as borg asks for them. */
 const PAGE_IDS = 100_000;
-const MAX_FIRST_CAPACITY = 1 << 20;
 
 export class RemoteStore implements StoreDeleter {
   readonly id: Uint8Array;
@@ -62,22 +46,16 @@ export class RemoteStore implements StoreDeleter {
   #early: Promise<Unpacked> | null;
   #key: Promise<Unpacked> | null;
   #nonce: Promise<Unpacked> | null;
-  #ids: IdSet | null = null;
-  /** What is remembered, with this session's changes, where nobody asked whether it is right: for the next session. */
-  #followed: IdSet | null = null;
-  #loading: Promise<void> | null = null;
-  /** Digest of the manifest as it is stored, null where it was not seen. */
-  #manifest: Uint8Array | null = null;
-  #changed = false;
-  /** After a repair the same manifest may stand for other objects. */
-  #repaired = false;
-  /** Whether the ids differ from those that are remembered. */
-  #newIds = false;
+  readonly #ids: RemoteIds;
 
   constructor(private readonly parts: RemoteStoreParts) {
     this.id = parts.id;
     this.location = parts.location;
     this.#connection = parts.connection;
+    this.#ids = new RemoteIds(parts.idSets, {
+      count: () => this.count(),
+      page: (marker) => this.#page("list", PAGE_IDS, marker),
+    });
     this.#early = parts.manifest ?? null;
     this.#key = parts.key ?? null;
     this.#nonce = parts.nonce ?? null;
@@ -101,7 +79,7 @@ export class RemoteStore implements StoreDeleter {
     if (early) this.#early = null;
     const data = await (early ?? this.#connection.call("get", [["id", id]]));
     if (!(data instanceof Uint8Array)) throw unexpected("get");
-    if (isManifest) this.#manifest = digestOf(data);
+    if (isManifest) this.#ids.sawManifest(data);
     return data;
   }
 
@@ -152,9 +130,7 @@ export class RemoteStore implements StoreDeleter {
   }
 
   has(id: ChunkId): Awaitable<boolean> {
-    if (this.#ids) return this.#ids.has(asChunkId(id));
-    const own = asChunkId(id.slice());
-    return this.#loadIds().then(() => this.has(own));
+    return this.#ids.has(id);
   }
 
   async count(): Promise<number> {
@@ -180,48 +156,7 @@ export class RemoteStore implements StoreDeleter {
   }
 
   preloadIds(): void {
-    // Whoever asks hears of its failure, when it is tried again.
-    if (!this.#ids) this.#loadIds().catch(() => {});
-  }
-
-  #loadIds(): Promise<void> {
-    return this.#loading ??= this.#fetchIds().finally(() => this.#loading = null);
-  }
-
-  async #fetchIds(): Promise<void> {
-    const asked = this.count();
-    const { idSets } = this.parts;
-    // What is not committed yet is known to nobody but the server.
-    const known = this.#remembered();
-    // Where nothing is known, the list will be needed whatever the number is.
-    let coming = known ? null : this.#page("list", PAGE_IDS);
-    coming?.catch(() => {});
-    const count = await asked;
-    if (known && known.size === count) {
-      this.#ids = known;
-      return;
-    }
-    known?.[Symbol.dispose]();
-    coming ??= this.#page("list", PAGE_IDS);
-    // It grows; a server may claim to have more than fits into the memory.
-    const ids = idSets.create(Math.min(count, MAX_FIRST_CAPACITY));
-    let marker: ChunkId | undefined;
-    for (let page; (page = await coming).length > 0; coming = this.#page("list", PAGE_IDS, marker)) {
-      const before = ids.size;
-      for (const id of page) ids.add(id);
-      // A server that answers for ever would fill the memory, or the time.
-      if (ids.size > count || ids.size === before) throw unexpected("list");
-      marker = page.at(-1)!;
-      if (ids.size === count) break;
-    }
-    this.#ids = ids;
-    this.#newIds = true;
-    this.#forgetFollowed();
-  }
-
-  #remembered(): IdSet | null {
-    const trusted = this.#manifest !== null && !this.#changed && !this.#repaired;
-    return trusted ? this.parts.idSets.load(this.#manifest!) : null;
+    this.#ids.preload();
   }
 
   put(id: ChunkId, data: Uint8Array): void | Promise<void> {
@@ -229,25 +164,24 @@ export class RemoteStore implements StoreDeleter {
     if (data.length > MAX_DATA_SIZE) {
       throw new IntegrityError("IntegrityError", [`an object of ${data.length} bytes is over the limit`]);
     }
-    // While the ids are on their way it is not clear whether they include this one.
-    if (this.#loading) {
+    if (this.#ids.loading) {
       const [ownId, ownData] = [asChunkId(id.slice()), data.slice()];
-      return this.#loading.then(() => this.put(ownId, ownData));
+      return this.#ids.loading.then(() => this.put(ownId, ownData));
     }
     const wait = this.#connection.post("put", [["id", id], ["data", data]]);
     this.#change(id, true);
-    if (equalBytes(id, MANIFEST_ID)) this.#manifest = digestOf(data);
+    if (equalBytes(id, MANIFEST_ID)) this.#ids.sawManifest(data);
     return wait;
   }
 
   async delete(id: ChunkId): Promise<void> {
-    await this.#loading;
+    await this.#ids.loading;
     await this.#connection.call("delete", [["id", asChunkId(id)]]);
     this.#change(id, false);
   }
 
   async deleteMany(ids: Uint8Array, onProgress?: (done: number) => void): Promise<void> {
-    await this.#loading;
+    await this.#ids.loading;
     for (let at = 0; at < ids.length; at += ID_LENGTH) {
       const id = asChunkId(ids.subarray(at, at + ID_LENGTH));
       const wait = this.#connection.post("delete", [["id", id]], "Repository.ObjectNotFound");
@@ -263,18 +197,13 @@ export class RemoteStore implements StoreDeleter {
 
   #change(id: ChunkId, there: boolean): void {
     this.#ahead.forget();
-    // Who only deletes does not ask for the ids; the next backup would have to fetch them all.
-    if (!this.#changed && !this.#ids && !this.#followed) this.#followed = this.#remembered();
     this.#early = null;
-    this.#changed = this.#newIds = true;
-    const ids = this.#ids ?? this.#followed;
-    if (there) ids?.add(id);
-    else ids?.remove(id);
+    this.#ids.change(id, there);
   }
 
   async commit(): Promise<void> {
     // borg's servers cannot commit what has not begun.
-    if (!this.#changed) return;
+    if (!this.#ids.changed) return;
     await this.#commit({ compact: false, threshold: 0.1, cleanup_commits: false });
   }
 
@@ -288,33 +217,20 @@ export class RemoteStore implements StoreDeleter {
       await this.rollback().catch(() => {});
       throw error;
     }
-    this.#changed = false;
+    this.#ids.committed();
   }
 
   async rollback(): Promise<void> {
-    this.#forgetAll();
-    this.#changed = false;
+    this.#forget();
     await this.#connection.forgive();
     await this.#connection.call("rollback");
   }
 
   /** What was read may not be so any more. */
-  #forgetAll(): void {
-    this.#forgetIds();
-    this.#manifest = this.#early = null;
+  #forget(options: { repaired?: boolean } = {}): void {
+    this.#ids.forget(options);
+    this.#early = null;
     this.#ahead.forget();
-  }
-
-  #forgetIds(): void {
-    this.#ids?.[Symbol.dispose]();
-    this.#ids = null;
-    this.#newIds = false;
-    this.#forgetFollowed();
-  }
-
-  #forgetFollowed(): void {
-    this.#followed?.[Symbol.dispose]();
-    this.#followed = null;
   }
 
   async loadKey(): Promise<Uint8Array | null> {
@@ -363,8 +279,7 @@ export class RemoteStore implements StoreDeleter {
   ): Promise<StoreCheckResult> {
     const { repair = false, saveSpace = false, maxDurationSeconds = 0 } = options;
     if (maxDurationSeconds > 0) this.parts.version.require("check max_duration", 1, 2, 0);
-    if (repair) this.#forgetAll();
-    this.#repaired ||= repair;
+    if (repair) this.#forget({ repaired: true });
     const ok = await this.#connection.call("check", [
       ["repair", repair],
       ["save_space", saveSpace],
@@ -382,7 +297,7 @@ export class RemoteStore implements StoreDeleter {
   async destroy(): Promise<void> {
     await this.#connection.forgive();
     await this.#connection.call("destroy");
-    this.#forgetIds();
+    this.#forget();
     await this.close();
   }
 
@@ -392,9 +307,8 @@ export class RemoteStore implements StoreDeleter {
   }
 
   async #close(): Promise<void> {
-    const ids = this.#ids ?? this.#followed;
-    if (ids && this.#newIds && !this.#changed && this.#manifest) this.parts.idSets.save(this.#manifest, ids);
-    this.#forgetIds();
+    this.#ids.save();
+    this.#ids.forget();
     try {
       await this.#connection.close();
     } finally {
@@ -406,14 +320,7 @@ export class RemoteStore implements StoreDeleter {
 /** No hash is ever that. */
 const NO_OBJECT = asChunkId(new Uint8Array(ID_LENGTH).fill(0xff));
 
-const digestOf = (data: Uint8Array): Uint8Array => new Uint8Array(createHash("sha256").update(data).digest());
-
 function isDamage(error: unknown): boolean {
   return error instanceof IntegrityError ||
     (error instanceof AppError && error.code === "Repository.ObjectNotFound");
-}
-
-/** A well-formed answer that makes no sense. */
-export function unexpected(method: string): RemoteError {
-  return new RemoteError("UnexpectedRPCDataFormatFromServer", [`an answer to ${method} that makes no sense`]);
 }

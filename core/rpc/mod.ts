@@ -1,8 +1,9 @@
 /** The remote protocol's door: a repository at the other end of a pipe, and the server of one. */
-export { type IdSet, type IdSets, RemoteStore } from "./client_store.ts";
+export { RemoteStore } from "./client_store.ts";
 export { type ConnectionOptions, RpcConnection } from "./connection.ts";
 export { negotiate, openRemote, type OpenRemoteOptions, ServerVersion } from "./negotiate.ts";
 export { limitRate, type RateLimitClock } from "./rate_limit.ts";
+export type { IdSet, IdSets } from "./remote_ids.ts";
 export { RemoteLog } from "./remote_log.ts";
 export { type OpenRequest, serve, type ServeEnd, type ServerHost } from "./serve.ts";
 export type { ServedStore } from "./server_methods.ts";

@@ -1,9 +1,10 @@
 /** The first words with a server (borg's remote protocol): which protocol it speaks, and which repository is wanted. */
 import { MANIFEST_ID, type Unpacked } from "../bytes/mod.ts";
 import { RemoteError } from "../errors.ts";
-import { type IdSets, RemoteStore, unexpected } from "./client_store.ts";
+import { RemoteStore } from "./client_store.ts";
 import type { RpcArguments, RpcConnection } from "./connection.ts";
-import { RemoteFailure } from "./remote_errors.ts";
+import { RemoteFailure, unexpected } from "./remote_errors.ts";
+import type { IdSets } from "./remote_ids.ts";
 
 export interface OpenRemoteOptions {
   /** As the server shall resolve it. */

@@ -4,7 +4,7 @@
  * is not text becomes text, what is missing stays open.
  */
 import { decodeText, type Unpacked, type UnpackedMap } from "../bytes/mod.ts";
-import { AppError, type ErrorCode } from "../errors.ts";
+import { AppError, type ErrorCode, RemoteError } from "../errors.ts";
 import { harmlessLine } from "./remote_text.ts";
 
 /** Longest text of a server that goes into a message. */
@@ -72,4 +72,9 @@ function messageOf(error: UnpackedMap, name: string): string {
   const short = error.get("exception_short");
   const lines = Array.isArray(short) ? short.map((line) => remoteText(line).trim()) : [];
   return lines.length > 0 ? lines.join(" ").slice(0, MAX_TEXT) : name;
+}
+
+/** A well-formed answer that makes no sense. */
+export function unexpected(method: string): RemoteError {
+  return new RemoteError("UnexpectedRPCDataFormatFromServer", [`an answer to ${method} that makes no sense`]);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Packable, Unpacked, UnpackedMap } from "../../../core/bytes/mod.ts";
-import type { IdSets, RemoteStore } from "../../../core/rpc/client_store.ts";
+import type { RemoteStore } from "../../../core/rpc/client_store.ts";
+import type { IdSets } from "../../../core/rpc/remote_ids.ts";
 import { RpcConnection } from "../../../core/rpc/connection.ts";
 import { negotiate, openRemote, type OpenRemoteOptions, ServerVersion } from "../../../core/rpc/negotiate.ts";
 import { AppError } from "../../../core/errors.ts";

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { asChunkId, type ChunkId, hexOfId, MANIFEST_ID, type Unpacked } from "../../../core/bytes/mod.ts";
-import { type IdSet, type IdSets, RemoteStore } from "../../../core/rpc/client_store.ts";
+import { RemoteStore } from "../../../core/rpc/client_store.ts";
 import { RpcConnection } from "../../../core/rpc/connection.ts";
 import type { RpcRequest } from "../../../core/rpc/frame.ts";
 import { ServerVersion } from "../../../core/rpc/negotiate.ts";
+import type { IdSet, IdSets } from "../../../core/rpc/remote_ids.ts";
 import { MemoryWire, settled } from "../../fixtures/memory_wire.ts";
 
 const id = (n: number): ChunkId => asChunkId(new Uint8Array(32).fill(n));
