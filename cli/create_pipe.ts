@@ -6,7 +6,7 @@ import type { PipeEntry } from "../core/archive/mod.ts";
 import { childEnvironment, PipeInput, STDIN } from "../core/platform/mod.ts";
 import { onSource } from "../core/fs/mod.ts";
 import { AppError } from "../core/errors.ts";
-import { endChild } from "./child_end.ts";
+import { endChild, requireProgram } from "./child_program.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandError } from "./values.ts";
@@ -57,6 +57,7 @@ export function commandEntry(
   values: CreateValues,
   command: readonly string[],
 ): PipeEntry {
+  requireProgram(context, command);
   const folder = fs.mkdtempSync(join(tmpdir(), "alcove-pipe-"));
   const fifo = join(folder, "pipe");
   context.files.mkfifo(fifo, 0o600);

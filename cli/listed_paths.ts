@@ -1,7 +1,7 @@
 /** The paths of `--paths-from-stdin` and `--paths-from-command`, one by one as they arrive. */
 import { childEnvironment, PipeInput, sleep, STDIN } from "../core/platform/mod.ts";
 import { concatBytes, decodeText, encodeText } from "../core/bytes/mod.ts";
-import { killChild } from "./child_end.ts";
+import { killChild, requireProgram } from "./child_program.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
 import { commandError } from "./values.ts";
@@ -86,6 +86,7 @@ function* commandBlocks(context: CommandContext, command: readonly string[]): Bl
 }
 
 function start(context: CommandContext, command: readonly string[]): Deno.ChildProcess {
+  requireProgram(context, command);
   // Ctrl-C is for us alone: what is named until then is still backed up in part.
   const [program, ...args] = Deno.build.os === "windows"
     ? command

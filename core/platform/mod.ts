@@ -49,6 +49,7 @@ export { randomBytes } from "./random.ts";
 export { monotonicMs, nowMs, nowUs, sleep, sleepSync, utcOffsetMinutes } from "./clock.ts";
 export { childEnvironment, type RunOptions, runProgram, type RunResult } from "./process.ts";
 export { type ChildEnd, ChildPipe, type ChildPipeOptions } from "./child_pipe.ts";
+export { programExists } from "./find_program.ts";
 export { splitCommand } from "./split_command.ts";
 export { isTerminal, readLine, readPassphrase, terminalWidth } from "./terminal.ts";
 export { onSignal, raise, signalExitCode, type StopSignal } from "./signals.ts";

@@ -156,7 +156,7 @@ borgTest("recreate makes checkpoints within long files, whose parts stay as borg
   place.alcove(["create", "repo::a", "s"]);
   const before = place.borg(["list", "--format", FORMAT, "repo::a"]).stdout;
   for (const change of [["--recompress"], ["--chunker-params", "fixed,2097152"]]) {
-    place.alcove(["recreate", "--checkpoint-interval", "1", ...change, "-C", "lzma,0", "repo::a"]);
+    place.alcove(["recreate", "--checkpoint-interval", "1", ...change, "-C", "lzma,6", "repo::a"]);
     assert.equal(place.alcove(["list", "--short", "--consider-checkpoints", "repo"]).stdout, "a\n");
     const parts =
       place.borg(["list", "--consider-part-files", "--format", "{path} {size}{NL}", "repo::a"]).stdout;

@@ -1,4 +1,6 @@
-/** Ending a program that we started and whose output nobody needs any more. */
+/** Programs that we start: whether they are there, and ending those whose output nobody needs any more. */
+import { programExists } from "../core/platform/mod.ts";
+import { commandError } from "./values.ts";
 
 /** How long it may take to tidy up when it is told to end. */
 const END_WAIT_MS = 1000;
@@ -20,5 +22,16 @@ export function killChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
     child.kill(signal);
   } catch {
     // It has ended by itself.
+  }
+}
+
+/** Throws CommandError where the command's program is not there: a shell would say it in its own words. */
+export function requireProgram(
+  context: { env(name: string): string | undefined },
+  command: readonly string[],
+): void {
+  const name = command[0] ?? "";
+  if (!programExists(name, context.env("PATH"))) {
+    throw commandError(`Cannot run the command: there is no program '${name}'`);
   }
 }
