@@ -17,8 +17,8 @@ const MANUAL = `BORG_REPO BORG_PASSPHRASE BORG_PASSCOMMAND BORG_PASSPHRASE_FD BO
   BORG_DELETE_I_KNOW_WHAT_I_AM_DOING BORG_BASE_DIR BORG_CACHE_DIR BORG_CONFIG_DIR BORG_SECURITY_DIR BORG_KEYS_DIR
   BORG_KEY_FILE XDG_CACHE_HOME XDG_CONFIG_HOME TMPDIR`.split(/\s+/);
 
-/** Read by the runtime (os.tmpdir()), and by the part that connects to servers, which is not written yet. */
-const ELSEWHERE = new Set(["TMPDIR", "BORG_RSH", "BORG_REMOTE_PATH"]);
+/** Read by the runtime (os.tmpdir()). */
+const ELSEWHERE = new Set(["TMPDIR"]);
 
 /** Text of the program's sources, without the table. */
 function sources(folder: URL): string {
