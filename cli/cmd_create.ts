@@ -5,7 +5,7 @@ import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { ChunksIndex } from "../core/local/mod.ts";
 import { monotonicMs } from "../core/platform/mod.ts";
 import type { WorkerSpawner } from "../core/object/mod.ts";
-import { AppError, OsError } from "../core/errors.ts";
+import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
@@ -15,11 +15,12 @@ import { aheadOptions, makeSource, neverBackedUp } from "./create_source.ts";
 import { printStats } from "./create_stats.ts";
 import { hasFilesCache, openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
+import { archiveOrigin, resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import { ObjectThreads } from "./object_workers.ts";
 import { openSession, type Session } from "./session.ts";
 import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
-import { parseDateTime, usageError } from "./values.ts";
+import { usageError } from "./values.ts";
 
 /** A thread is for large trees: each root costs it memory and a turn. */
 const MAX_THREAD_ROOTS = 16;
@@ -29,13 +30,8 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const rules = collectRules(context, values);
   const paths = [...rules.roots, ...values.paths];
   validate(values, paths);
-  const timestampUs = values.timestamp === undefined
-    ? undefined
-    : resolveTimestamp(context, values.timestamp);
-  // No filter shows all letters, an empty one shows none.
-  context.reporter.setFileStatus(
-    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
-  );
+  const timestampUs = resolveTimestamp(context, values.timestamp);
+  showFileStatus(context, values);
   const plainRoots = paths.length > 0 && !paths.some((path) => path === "-" || path.includes("/./"));
   using objectThreads = new ObjectThreads(context);
   using walking: { thread: WalkThread | null } & Disposable = {
@@ -69,7 +65,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   if (values.dry_run) return await dryRun(context, source);
 
   if (context.reporter.progress) {
-    const hostname = context.env("BORG_HOSTNAME") ?? context.host.hostname;
+    const { hostname } = archiveOrigin(context);
     context.reporter.setArchiveTotal(await earlierSize(session, { argv: context.argv, hostname }));
   }
   const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
@@ -134,10 +130,7 @@ function prepare(
     name: location.archive!,
     comment: session.fill(values.comment),
     chunkerParams: values.chunker_params,
-    cmdline: [...context.argv],
-    hostname: context.env("BORG_HOSTNAME") ?? context.host.hostname,
-    username: context.env("BORG_USERNAME") ?? context.host.userName,
-    cwd: context.cwd,
+    ...archiveOrigin(context),
     ...(timestampUs === undefined ? {} : { timestampUs }),
   });
   const chunker = createChunker(values.chunker_params, codec.chunkSeed);
@@ -168,18 +161,6 @@ async function dryRun(context: CommandContext, source: ReturnType<typeof makeSou
     else if ("pipe" in entry) tell(entry.item.path);
     else if (entry.inside === undefined) tell(entry.path);
   }
-}
-
-/** `--timestamp` is a date and time, or a file whose modification time is meant. */
-export function resolveTimestamp(context: CommandContext, text: string): number {
-  try {
-    return Number(context.files.stat(text).mtimeNs / 1_000_000_000n) * 1e6;
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-  }
-  const us = parseDateTime(text);
-  if (us === null) throw usageError(`--timestamp: neither a file nor a date and time: '${text}'`);
-  return us;
 }
 
 export const command: Command = { spec: CREATE_SPEC, run };

@@ -21,7 +21,7 @@ import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
-import { resolveTimestamp } from "./cmd_create.ts";
+import { archiveOrigin, resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
 import { printStats } from "./create_stats.ts";
@@ -81,12 +81,8 @@ several, one behind the other, is read to its end with --ignore-zeros.`,
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as ImportValues;
-  context.reporter.setFileStatus(
-    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
-  );
-  const timestampUs = values.timestamp === undefined
-    ? undefined
-    : resolveTimestamp(context, values.timestamp);
+  showFileStatus(context, values);
+  const timestampUs = resolveTimestamp(context, values.timestamp);
   await using session = await openSession(context, values.location, {
     operations: ["write"],
     exclusive: true,
@@ -125,10 +121,7 @@ async function importTar(
       name: location.archive!,
       comment: session.fill(values.comment),
       chunkerParams: values.chunker_params,
-      cmdline: [...context.argv],
-      hostname: context.env("BORG_HOSTNAME") ?? context.host.hostname,
-      username: context.env("BORG_USERNAME") ?? context.host.userName,
-      cwd: context.cwd,
+      ...archiveOrigin(context),
       ...(timestampUs === undefined ? {} : { timestampUs }),
     });
     const backup = new Backup(tarSource(context, values, input), writer, sink, chunker, context.reporter, {

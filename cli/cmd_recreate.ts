@@ -21,7 +21,7 @@ import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
-import { resolveTimestamp } from "./cmd_create.ts";
+import { archiveOrigin, resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import type { CommandContext } from "./context.ts";
 import { printStats } from "./create_stats.ts";
 import { ObjectThreads } from "./object_workers.ts";
@@ -39,12 +39,8 @@ const TEMPORARY = ".recreate";
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as RecreateValues;
-  context.reporter.setFileStatus(
-    values.output_list && values.output_filter !== "" ? values.output_filter ?? "" : null,
-  );
-  const timestampUs = values.timestamp === undefined
-    ? undefined
-    : resolveTimestamp(context, values.timestamp);
+  showFileStatus(context, values);
+  const timestampUs = resolveTimestamp(context, values.timestamp);
   await using session = await openSession(context, values.location, {
     operations: ["check"],
     exclusive: true,
@@ -253,10 +249,7 @@ class RecreateWork implements Disposable {
       ...(target === undefined ? { replacesAs: archive.name + TEMPORARY } : {}),
       comment: values.comment === undefined ? archive.meta.comment : session.fill(values.comment),
       chunkerParams: params,
-      cmdline: [...context.argv],
-      hostname: context.env("BORG_HOSTNAME") ?? context.host.hostname,
-      username: context.env("BORG_USERNAME") ?? context.host.userName,
-      cwd: context.cwd,
+      ...archiveOrigin(context),
       adjust: (meta) =>
         recreatedMeta(meta, archive.meta, { keepTimes: timestampUs === undefined, cmdline: context.argv }),
       ...(timestampUs === undefined ? {} : { timestampUs }),

@@ -3,31 +3,10 @@
  * line is accepted or refused as borg's parser does, with the same values. borg's parser runs in one process of Python.
  */
 import assert from "node:assert/strict";
-import { findCommand, parseCommandArgs } from "../../cli/args.ts";
+import { findCommand } from "../../cli/args.ts";
 import { COMMANDS } from "../../cli/commands.ts";
-import { AppError } from "../../core/errors.ts";
-import { borgPython, borgTest } from "../fixtures/borg.ts";
-
-const PARSE = `
-import json, os, sys
-request = json.load(sys.stdin)
-os.environ['BORG_REPO'] = '/nowhere'
-os.environ['BORG_BASE_DIR'] = '/nonexistent'
-from borg.archiver import Archiver
-archiver = Archiver()
-sys.stderr = open(os.devnull, 'w')
-answers = []
-for argv in request:
-    try:
-        values = vars(archiver.parse_args(argv))
-        answers.append({k: v for k, v in values.items() if v is None or isinstance(v, (str, int, list))
-                        and k not in ('patterns', 'pattern_roots')})
-    except SystemExit as error:
-        answers.append(error.code)
-    except Exception as error:
-        answers.append(2)
-print(json.dumps(answers))
-`;
+import { borgTest } from "../fixtures/borg.ts";
+import { borgParse, ownParse } from "../fixtures/command_lines.ts";
 
 const COMMON = [
   ...["progress", "iec", "log_json", "lock_wait", "show_rc", "show_version", "umask", "debug_topics"],
@@ -280,25 +259,13 @@ const LINES: readonly string[] = [
   "benchmark crud r path more",
 ];
 
-/** Our values under those names, or the exit code. What borg's parser says of the location, a command here says later. */
-async function parse(argv: string[]): Promise<Record<string, unknown> | number> {
-  const { command, rest } = findCommand(argv, COMMANDS.map(({ name }) => name));
-  const { spec } = (await COMMANDS.find(({ name }) => name === command)!.load()).command;
-  try {
-    return parseCommandArgs(spec, rest);
-  } catch (error) {
-    if (error instanceof AppError) return 2;
-    throw error;
-  }
-}
-
 borgTest("the main commands: the same command lines mean the same", async () => {
   const lines = LINES.map((line) => line.split(" "));
-  const answers = borgPython<(Record<string, unknown> | number)[]>(PARSE, lines);
+  const answers = borgParse(lines);
   const wrong: string[] = [];
   for (const [i, argv] of lines.entries()) {
     const borg = answers[i]!;
-    const own = await parse(argv);
+    const own = await ownParse(argv);
     if (typeof borg === "number" || typeof own === "number") {
       if (borg !== own) wrong.push(`${LINES[i]}: borg ${JSON.stringify(borg)}, here ${JSON.stringify(own)}`);
       continue;

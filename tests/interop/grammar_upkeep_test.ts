@@ -3,31 +3,9 @@
  * as borg's parser does, with the same values. borg's parser runs in one process of Python.
  */
 import assert from "node:assert/strict";
-import { findCommand, parseCommandArgs } from "../../cli/args.ts";
-import { COMMANDS } from "../../cli/commands.ts";
-import { AppError } from "../../core/errors.ts";
-import { borgPython, borgTest } from "../fixtures/borg.ts";
-
-const PARSE = `
-import json, os, sys
-request = json.load(sys.stdin)
-os.environ['BORG_REPO'] = '/nowhere'
-os.environ['BORG_BASE_DIR'] = '/nonexistent'
-from borg.archiver import Archiver
-archiver = Archiver()
-sys.stderr = open(os.devnull, 'w')
-answers = []
-for argv in request:
-    try:
-        values = vars(archiver.parse_args(argv))
-        answers.append({k: v for k, v in values.items() if v is None or isinstance(v, (str, int, list))})
-    except SystemExit as error:
-        answers.append(error.code)
-    except Exception as error:
-        # Only a traceback would tell the user; it ends with 2 as well.
-        answers.append(2)
-print(json.dumps(answers))
-`;
+import { findCommand } from "../../cli/args.ts";
+import { borgTest } from "../fixtures/borg.ts";
+import { borgParse, ownParse } from "../fixtures/command_lines.ts";
 
 /** Values that both programs keep under the same name. */
 const COMMON = ["progress", "iec", "log_json", "lock_wait", "show_rc", "show_version", "umask"];
@@ -177,27 +155,15 @@ const LINES: string[] = [
   "break-lock --lock-wait 1 r",
 ];
 
-/** Our values under those names, or the exit code. */
-async function parse(argv: string[]): Promise<Record<string, unknown> | number> {
-  const { command, rest } = findCommand(argv, COMMANDS.map(({ name }) => name));
-  const { spec } = (await COMMANDS.find(({ name }) => name === command)!.load()).command;
-  try {
-    return parseCommandArgs(spec, rest);
-  } catch (error) {
-    if (error instanceof AppError) return 2;
-    throw error;
-  }
-}
-
 borgTest(
   "prune, rename, with-lock, config, upgrade, break-lock: the same command lines mean the same",
   async () => {
     const lines = LINES.map((line) => line.split(" "));
-    const answers = borgPython<(Record<string, unknown> | number)[]>(PARSE, lines);
+    const answers = borgParse(lines);
     const wrong: string[] = [];
     for (const [i, argv] of lines.entries()) {
       const borg = answers[i]!;
-      const own = await parse(argv);
+      const own = await ownParse(argv);
       if (typeof borg === "number" || typeof own === "number") {
         if (borg !== own) {
           wrong.push(
