@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
-import { assertSameTree, makeTree, pseudoRandom } from "../fixtures/tree.ts";
+import { assertSameTree, makeTree, pseudoRandom, writeNewest } from "../fixtures/tree.ts";
 
 /** Status letters of regular files by path. */
 function backup(place: Workplace, name: string, ...options: string[]): Map<string, string> {
@@ -18,8 +18,7 @@ function backup(place: Workplace, name: string, ...options: string[]): Map<strin
 /** Makes all files older than one that is stored last, so that the rule about the newest time spares them. */
 function makeSource(place: Workplace): void {
   makeTree(join(place.path, "tree"));
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-  fs.writeFileSync(join(place.path, "tree/newest"), "newest");
+  writeNewest(join(place.path, "tree/newest"), "newest");
 }
 
 function extracted(place: Workplace, name: string): void {

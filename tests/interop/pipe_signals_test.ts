@@ -7,12 +7,11 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { borgTest, run } from "../fixtures/borg.ts";
+import { PATIENCE_MS, until, untilAtRest } from "../fixtures/processes.ts";
 import { pseudoRandom } from "../fixtures/tree.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const STOPPING = "Once more to stop at once";
-/** So long a test waits for what should happen at once. */
-const PATIENCE_MS = 120_000;
 
 /**
  * Writes a file to its standard output, waits until the reader has taken all of it, says so by a file with its own pid, and
@@ -73,7 +72,7 @@ const CASES: readonly PipeCase[] = [
   },
   {
     name: "create - of nothing",
-    args: ["create", "repo::a", "src", "-"],
+    args: ["create", "--list", "repo::a", "src", "-"],
     sent: "empty",
     stdin: true,
     kept: { src: 0, "src/1": 3000, "src/2": 3000 },
@@ -182,10 +181,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function until(done: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !done(); waited += 20) {
-    assert.ok(waited < PATIENCE_MS, `waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+function interrupt(program: Deno.ChildProcess): void {
+  try {
+    program.kill("SIGINT");
+  } catch {
+    // It has ended: the checkpoint was saved by then.
   }
 }
 
@@ -194,7 +194,10 @@ interface Ended {
   stderr: string;
 }
 
-/** Starts the program, and sends the signal when the writer has nothing more to say; SIGINT twice if so told. */
+/**
+ * Starts the program, and sends the signal when the writer has nothing more to say and the program has done all that it can
+ * with what it said; SIGINT twice if so told.
+ */
 async function stop(
   place: Workplace,
   pipe: PipeCase,
@@ -221,14 +224,16 @@ async function stop(
   try {
     const reading = (async () => {
       for await (const text of program.stderr.pipeThrough(new TextDecoderStream())) {
-        if (twice && !stderr.includes(STOPPING) && (stderr + text).includes(STOPPING)) program.kill("SIGINT");
+        if (twice && !stderr.includes(STOPPING) && (stderr + text).includes(STOPPING)) interrupt(program);
         stderr += text;
       }
     })();
-    const begun = (): boolean => pipe.sent === null ? stderr.includes("A pipe") : fs.existsSync(ready);
+    // That nothing was taken of what a writer has not sent says nothing: then the program must say how far it is.
+    const told = pipe.sent === null ? /^A pipe$/m : pipe.sent === "empty" ? /^i stdin$/m : null;
+    const begun = (): boolean => (pipe.sent === null || fs.existsSync(ready)) && (told?.test(stderr) ?? true);
     await until(begun, `${pipe.name}: the beginning`);
     // Not only read, but looked at.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await untilAtRest(place.path);
     program.kill(signal);
     const { code } = await program.status;
     if (pipe.sent !== null) {

@@ -6,12 +6,11 @@ import process from "node:process";
 import { attributesOf, attributesTest, tool, unlock } from "../fixtures/attributes.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
 import { borgPython, borgTest, run } from "../fixtures/borg.ts";
-import { assertSameTree, makeTree } from "../fixtures/tree.ts";
+import { assertSameTree, makeTree, writeNewest } from "../fixtures/tree.ts";
 
 /** The rule about the newest time spares all but the file that is stored last. */
 function settle(place: Workplace): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-  fs.writeFileSync(join(place.path, "tree/zz newest"), String(process.hrtime.bigint()));
+  writeNewest(join(place.path, "tree/zz newest"), String(process.hrtime.bigint()));
 }
 
 /** Enough files that the cache is worth a thread. */
