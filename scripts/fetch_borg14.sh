@@ -3,8 +3,8 @@
 # that compare with it (ALCOVE_BORG14=DIR/borg), and DIR/python the Python that can import its modules.
 #
 # It is the package of Debian's next release with all that it depends on, its own C library too, from the mirror that
-# this machine's apt uses, checked against the archive's keys. Nothing is installed: apt has a state of its own. Needs no rights but to write DIR; about 28 MB to download, 100 MB on disk. Where DIR has it
-# already, nothing is done.
+# this machine's apt uses, checked against the archive's keys. Nothing is installed: apt has a state of its own. Needs
+# no rights but to write DIR, and loads 28 MB to keep 67 MB. Where DIR has it already, nothing is done.
 set -euo pipefail
 suite=forky
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
