@@ -24,7 +24,7 @@ export interface KeyPlace {
   location: Location;
   repositoryId: Uint8Array;
   /** What holds for keys made before borg knew of authenticated metadata. */
-  tamRequiredDefault: boolean;
+  tamRequiredDefault(): boolean;
 }
 
 export interface ReadKey {
@@ -60,7 +60,7 @@ export async function readKey(
   mode: EncryptionMode,
   loadFromRepository: () => Awaitable<Uint8Array | null>,
 ): Promise<ReadKey> {
-  const { repositoryId, tamRequiredDefault } = place;
+  const { repositoryId } = place;
   const storage = modeTraits(mode).keyStorage;
   if (storage === null) return { material: plaintextMaterial(repositoryId), keyFile: null, passphrase: "" };
   const location = canonicalPath(place.location);
@@ -69,6 +69,7 @@ export async function readKey(
   if (blob === null || blob.length === 0) throw new KeyError("RepoKeyNotFoundError", [location]);
   const source = found ? found.path : `${location}/config`;
   const open = async (passphrase: string): Promise<KeyMaterial | null> => {
+    const tamRequiredDefault = place.tamRequiredDefault();
     const options = { passphrase, mode, repositoryId, location, source, tamRequiredDefault };
     const key = await decodeKey(blob, options);
     return key === "wrong passphrase" ? null : key;

@@ -9,7 +9,13 @@ import {
 } from "../core/local/mod.ts";
 import { isLocalProcessAlive, nowMs, randomBytes, sleep } from "../core/platform/mod.ts";
 import type { StoreDeleter, StoreEnv } from "../core/store/mod.ts";
-import { breakLock, createRepository, openRepository, SegmentStore } from "../core/store/mod.ts";
+import {
+  breakLock,
+  createRepository,
+  openRepository,
+  refuseOccupied,
+  SegmentStore,
+} from "../core/store/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location, parseLocation } from "./location.ts";
 import { fillPlaceholders } from "./placeholders.ts";
@@ -111,6 +117,11 @@ export async function openStoreAt(
   if (location.proto === "file") return await openRepository(storeEnv(context), location.path, how);
   const { openRemoteStore } = await import("./remote_store.ts");
   return await openRemoteStore(context, location, how);
+}
+
+/** Throws where a repository cannot be made for what is there already; of a server only making it would tell. */
+export function refuseOccupiedAt(context: CommandContext, location: Location): void {
+  if (location.proto === "file") refuseOccupied(context.files, location.path);
 }
 
 /** Makes an empty repository and opens it with an exclusive lock. */

@@ -52,7 +52,7 @@ export function isRepository(files: StoreFiles, path: string): boolean {
  */
 export function createRepositoryFiles(env: StoreEnv, path: string, options: CreateRepositoryOptions): void {
   const { files } = env;
-  refuseExisting(files, path);
+  refuseOccupied(files, path);
   makeFolder(files, path, options.makeParentDirs ?? false);
   files.writeFile(`${path}/README`, encodeText(README), { sync: true });
   files.mkdir(`${path}/data`);
@@ -69,7 +69,8 @@ export function createRepositoryFiles(env: StoreEnv, path: string, options: Crea
   writeConfig(env, path, config);
 }
 
-function refuseExisting(files: StoreFiles, path: string): void {
+/** Throws where `createRepositoryFiles` would because of what is there: Repository.AlreadyExists and its like. */
+export function refuseOccupied(files: StoreFiles, path: string): void {
   const denied = (error: unknown) => error instanceof OsError && error.code === "EACCES";
   try {
     const { mode } = files.stat(path);

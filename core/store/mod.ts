@@ -16,7 +16,7 @@ export {
   openRepository,
   type OpenRepositoryOptions,
 } from "./open_repository.ts";
-export { type CreateRepositoryOptions, isRepository } from "./create_repository.ts";
+export { type CreateRepositoryOptions, isRepository, refuseOccupied } from "./create_repository.ts";
 export type { LowLevelEntry } from "./every_entry.ts";
 export { SegmentStore } from "./segment_store.ts";
 export { MemStore, type MemStoreOptions } from "./mem_store.ts";

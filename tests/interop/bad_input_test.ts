@@ -84,6 +84,12 @@ Deno.test("repositories: missing, foreign, newer and attic ones are told apart",
   fails(place, ["init", "-e", "none", "no/parent"], 18, /parent/);
   place.alcove(["init", "-e", "none", "repo"]);
   fails(place, ["init", "-e", "none", "repo"], 10, /already/);
+  // Before anybody is asked for a passphrase.
+  const nobody = { BORG_PASSPHRASE: undefined! };
+  fails(place, ["init", "-e", "repokey", "repo"], 10, /already/, nobody);
+  fails(place, ["init", "-e", "repokey", "folder"], 19, /something else/, nobody);
+  fails(place, ["init", "-e", "repokey", "fresh"], 50, /passphrase/, nobody);
+  assert.ok(!fs.existsSync(join(place.path, "fresh")));
   fails(place, ["create", "repo::a", "."].slice(0, 2), 2, /nothing to back up/);
   const config = join(place.path, "repo/config");
   const text = fs.readFileSync(config, "utf8");
