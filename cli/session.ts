@@ -37,7 +37,7 @@ import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath, type Location } from "./location.ts";
 import { askYes, newPassphrase } from "./prompt.ts";
-import { type KeyPlace, makeKey, readKey, type RelatedSecrets } from "./session_key.ts";
+import { type KeyPlace, makeKey, readKey, type RelatedSecrets, unlockEarly } from "./session_key.ts";
 import {
   createStoreAt,
   type CreateStoreOptions,
@@ -255,6 +255,8 @@ class OpenRepository implements Session, NewSession {
 
   async openCodec(options: { anyObject?: boolean } = {}): Promise<ObjectCodec> {
     if (this.#codec) return this.#codec;
+    // A server is asked when the manifest tells that it has the key.
+    const early = this.store.preloadIds ? null : unlockEarly(this.#keys(), await this.store.loadKey());
     const stored = options.anyObject ? await this.#anyObject() : await readManifestObject(this.store);
     if (!options.anyObject) this.#storedManifest = stored;
     const mode = detectMode(stored);
@@ -262,7 +264,7 @@ class OpenRepository implements Session, NewSession {
     if (mode.startsWith("authenticated") && this.#workaround("authenticated_no_key") && !this.keepKey) {
       return this.#codec = await this.#keylessCodec(mode);
     }
-    const reading = readKey(this.#keys(), mode, () => this.store.loadKey());
+    const reading = readKey(this.#keys(), mode, () => this.store.loadKey(), early);
     // Another thread derives the key: meanwhile this one finds out what the machine lends.
     this.#accel();
     const { material, keyFile, passphrase } = await reading.catch((error) => {
