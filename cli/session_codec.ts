@@ -18,7 +18,7 @@ import { randomBytes } from "../core/platform/mod.ts";
 import type { StoreDeleter } from "../core/store/mod.ts";
 import { AppError, KeyError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
-import { type KeyPlace, makeKey, readKey, type RelatedSecrets } from "./session_key.ts";
+import { type KeyPlace, makeKey, readKey, type RelatedSecrets, unlockEarly } from "./session_key.ts";
 
 export interface CodecPlace extends KeyPlace {
   readonly store: StoreDeleter;
@@ -78,6 +78,8 @@ export class SessionCodec implements Disposable {
   async open(options: { anyObject?: boolean } = {}): Promise<ObjectCodec> {
     if (this.#codec) return this.#codec;
     const { store } = this.place;
+    // A server is asked when the manifest tells that it has the key.
+    const early = store.preloadIds ? null : unlockEarly(this.place, await store.loadKey());
     const stored = options.anyObject ? await anyObject(store) : await readManifestObject(store);
     if (!options.anyObject) this.#storedManifest = stored;
     const mode = detectMode(stored);
@@ -87,7 +89,7 @@ export class SessionCodec implements Disposable {
     }
     // Another thread derives the key: meanwhile this one finds out what the machine lends.
     const [{ material, keyFile, passphrase }, accel] = await Promise.all([
-      readKey(this.place, mode, () => store.loadKey()).catch((error) => {
+      readKey(this.place, mode, () => store.loadKey(), early).catch((error) => {
         throw hintAtMigration(error, stored);
       }),
       Promise.resolve().then(() => this.place.lendAccel()),

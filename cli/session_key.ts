@@ -1,6 +1,6 @@
 /** Finding, unlocking and making the key of a repository: where blobs lie, and who knows the passphrase. */
-import { encodeText } from "../core/bytes/mod.ts";
-import { decodeKeyFile, encodeKeyFile, Secret } from "../core/crypto/mod.ts";
+import { encodeText, equalBytes } from "../core/bytes/mod.ts";
+import { decodeKeyBlob, decodeKeyFile, encodeKeyFile, type KeyFields, Secret } from "../core/crypto/mod.ts";
 import { type BaseDirs, KeyDir, keyFileName } from "../core/local/mod.ts";
 import {
   decodeKey,
@@ -54,11 +54,32 @@ export function keyDir(place: KeyPlace): KeyDir {
   });
 }
 
+/** A key that is being unlocked before anybody knows whether it is the one that is wanted. */
+export interface EarlyKey {
+  blob: Uint8Array;
+  passphrase: string;
+  fields: Promise<KeyFields | null>;
+}
+
+/**
+ * Begins to unlock a repository's key where that takes no question and no other program; null where there is none, or it
+ * does. Deriving the key is most of what a short command waits for, and another thread does it.
+ */
+export function unlockEarly(place: KeyPlace, blob: Uint8Array | null): EarlyKey | null {
+  const passphrase = place.context.env("BORG_PASSPHRASE");
+  if (passphrase === undefined || blob === null || blob.length === 0) return null;
+  const fields = decodeKeyBlob(blob, passphrase);
+  // What fails is said when the key is read.
+  fields.catch(() => {});
+  return { blob, passphrase, fields };
+}
+
 /** The repository's key, unlocked. Throws the key errors. */
 export async function readKey(
   place: KeyPlace,
   mode: EncryptionMode,
   loadFromRepository: () => Awaitable<Uint8Array | null>,
+  early: EarlyKey | null = null,
 ): Promise<ReadKey> {
   const { repositoryId } = place;
   const storage = modeTraits(mode).keyStorage;
@@ -71,7 +92,9 @@ export async function readKey(
   const open = async (passphrase: string): Promise<KeyMaterial | null> => {
     const tamRequiredDefault = place.tamRequiredDefault();
     const options = { passphrase, mode, repositoryId, location, source, tamRequiredDefault };
-    const key = await decodeKey(blob, options);
+    const isEarly = early?.passphrase === passphrase && blob instanceof Uint8Array &&
+      equalBytes(early.blob, blob);
+    const key = await decodeKey(blob, isEarly ? { ...options, fields: early.fields } : options);
     return key === "wrong passphrase" ? null : key;
   };
   return { ...await unlock(place.context, open, source), keyFile: found ? found.path : null };

@@ -25,6 +25,12 @@ const BESIDE = /new URL\(\s*["'`]\.\/([\w.-]+)\.ts["'`]\s*,\s*import\.meta\.url\
  */
 const COMMON_CHUNK = /export default [\w$]+\(\);\s*$/;
 
+/**
+ * A chunk that is loaded when it is called for. Written like this, `deno run` would read it, and all that it imports, at
+ * every start: it looks for names in calls of `import()`. A name that is computed is left for later.
+ */
+const LATE = /import\("\.\/([\w.-]+\.js)"\)/g;
+
 export interface Bundle {
   /** The folder; the caller removes it. */
   folder: string;
@@ -78,6 +84,10 @@ function bundleInto(target: string, entry: string): void {
       const load = `import("./${chunk}")`;
       mended = mended.replaceAll(load, `${load}.then(m=>({...m.default,default:m.default}))`);
     }
+    mended = mended.replace(
+      LATE,
+      (load, name: string) => scripts.includes(name) ? `import(import.meta.resolve("./${name}"))` : load,
+    );
     for (const file of PACKAGE_FILES) {
       if (!mended.includes(`"./${file.named}"`)) continue;
       mended = mended.replaceAll(`"./${file.named}"`, `"./${file.named}.data"`);

@@ -136,6 +136,8 @@ export interface DecodeKeyOptions {
   source: string;
   /** What holds for a key made before borg knew of TAM: whether this machine has seen it required. Default: false. */
   tamRequiredDefault?: boolean;
+  /** `decodeKeyBlob` of the crypto room for this blob and passphrase, where that is under way already. */
+  fields?: Promise<KeyFields | null>;
 }
 
 /**
@@ -150,7 +152,7 @@ export async function decodeKey(
   const invalid = (cause?: unknown) => new KeyError("KeyfileInvalidError", [location, source], { cause });
   let fields: KeyFields | null;
   try {
-    fields = await decodeKeyBlob(blob, passphrase);
+    fields = await (options.fields ?? decodeKeyBlob(blob, passphrase));
   } catch (error) {
     if (!(error instanceof KeyFormatError)) throw error;
     throw invalid(error);
