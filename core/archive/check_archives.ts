@@ -7,9 +7,10 @@ import type { ChunksIndex } from "../local/mod.ts";
 import type { ObjectCodec, WorkerSpawner } from "../object/mod.ts";
 import type { StoreDeleter } from "../store/mod.ts";
 import { asChunkId, type ChunkId, equalBytes, hexOfId, ID_LENGTH, MANIFEST_ID } from "../bytes/mod.ts";
-import { AppError, IntegrityError } from "../errors.ts";
+import { type AppError, IntegrityError } from "../errors.ts";
 import { log, type Reporter } from "../report.ts";
 import { type ArchiveMeta, decodeArchiveMeta, encodeArchiveMeta } from "./archive_meta.ts";
+import { isDamage } from "./damage.ts";
 import type { Item } from "./item.ts";
 import { FIELD, type ItemView } from "./item_view.ts";
 import { ItemsWriter } from "./items_writer.ts";
@@ -177,7 +178,7 @@ export class ArchiveCheck {
       });
       return { info, meta: decodeArchiveMeta(fields), own: { size: packed.length, csize: stored.length } };
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
+      if (!isDamage(error)) throw error;
       return { info, error };
     }
   }
@@ -261,7 +262,7 @@ export class ArchiveCheck {
           plain = await codec.open(id, stored);
           if (!this.options.repair) this.#chunks.add(id, plain.length, stored.length);
         } catch (error) {
-          if (!(error instanceof AppError)) throw error;
+          if (!isDamage(error)) throw error;
           report(error.message);
         }
       }

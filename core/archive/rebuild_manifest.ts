@@ -3,8 +3,9 @@ import type { ChunksIndex } from "../local/mod.ts";
 import type { ObjectCodec } from "../object/mod.ts";
 import type { StoreReader } from "../store/mod.ts";
 import { decodeMsgpack, decodeText, encodeText, MsgpackError, type UnpackedMap } from "../bytes/mod.ts";
-import { AppError, IntegrityError } from "../errors.ts";
+import { IntegrityError } from "../errors.ts";
 import { log, type Reporter } from "../report.ts";
+import { isDamage } from "./damage.ts";
 import { Manifest } from "./manifest.ts";
 
 /** Keys that every archive has (borg constants, REQUIRED_ARCHIVE_KEYS). */
@@ -25,7 +26,7 @@ export async function rebuildManifest(
     try {
       plain = await codec.open(id, await store.get(id));
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
+      if (!isDamage(error)) throw error;
       options.onError(`Skipping a damaged object: ${error.message}`);
       continue;
     }

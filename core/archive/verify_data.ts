@@ -5,6 +5,7 @@ import type { StoreDeleter } from "../store/mod.ts";
 import { type ChunkId, equalBytes, hexOfId, MANIFEST_ID } from "../bytes/mod.ts";
 import { AppError, IntegrityError } from "../errors.ts";
 import { log, type Reporter } from "../report.ts";
+import { isDamage } from "./damage.ts";
 
 export interface VerifyOptions {
   /** Ids of all objects of the store. */
@@ -42,8 +43,10 @@ export async function verifyData(
   }
   if (repair) {
     for (const id of run.defect) {
-      // A second reading may succeed where memory or a cable was at fault.
-      if (await verifyFrom(store, codec, [id], () => {}) === null) continue;
+      // A second reading may succeed where memory or a cable was at fault; one that fails otherwise proves nothing.
+      const failure = await verifyFrom(store, codec, [id], () => {});
+      if (failure === null) continue;
+      if (!isDamage(failure.error)) throw failure.error;
       chunks.remove(id);
       await store.delete(id);
     }

@@ -92,6 +92,11 @@ export class SafeParents {
     this.#known.add(folder);
   }
 
+  /** A folder was removed: none is known to be there any more. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   #names(path: string, code?: WarningCode): string[] {
     const names = path.split("/").filter((name) => name !== "" && name !== ".");
     if (path.startsWith("/") || names.includes("..")) {

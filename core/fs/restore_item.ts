@@ -56,8 +56,10 @@ export class Restorer {
   readonly #files: Files;
   readonly #options: RestorerOptions;
   readonly #parents: SafeParents;
-  /** Folders that items are still expected in: each lies in the one before. */
-  readonly #folders: { item: RestoreItem; inside: string; full: string }[] = [];
+  /** Without a slash at its end: "" for the root. */
+  readonly #destination: string;
+  /** Folders that items are still expected in, and where: each lies in the one before. */
+  readonly #folders: { item: RestoreItem; full: string }[] = [];
   /** What is to be flagged immutable or append only when all is done: its other names and folders may be still to come. */
   readonly #locks: Lock[] = [];
   #open: OpenFile | null = null;
@@ -68,8 +70,8 @@ export class Restorer {
   constructor(options: RestorerOptions) {
     this.#files = options.files;
     this.#options = options;
-    const destination = options.destination.replace(/\/+$/, "");
-    this.#parents = new SafeParents(options.files, destination === "" ? "" : destination);
+    this.#destination = options.destination.replace(/\/+$/, "");
+    this.#parents = new SafeParents(options.files, this.#destination);
   }
 
   /** Its metadata follows when the next item lies outside of it, or at {@link finish}. */
@@ -80,8 +82,7 @@ export class Restorer {
       this.#makeFolder(full, path);
       this.#parents.remember(full);
     }
-    const inside = path === "." ? "" : `${path}/`;
-    this.#folders.push({ item, inside, full: full ?? (this.#options.destination || "/") });
+    this.#folders.push({ item, full: full ?? this.#destination });
   }
 
   #makeFolder(full: string, path: string): void {
@@ -284,9 +285,9 @@ export class Restorer {
 
   #finishFolder(): void {
     const { item, full } = this.#folders.pop()!;
-    this.#lockLater(full, item);
+    this.#lockLater(full || "/", item);
     try {
-      applyMeta(this.#files, { path: full }, item, this.#options);
+      applyMeta(this.#files, { path: full || "/" }, item, this.#options);
     } catch (error) {
       const warning = warningOf(error);
       if (warning === null) throw error;
@@ -306,10 +307,10 @@ export class Restorer {
   /** Checks the way and makes it. Null for the destination itself. */
   #way(path: string): string | null {
     this.#closeOpen();
-    while (this.#folders.length > 0 && !path.startsWith(this.#folders.at(-1)!.inside)) {
-      this.#finishFolder();
-    }
     const full = this.#parents.check(path);
+    // By where it leads, not by how it is written: "folder/." is the folder itself, and may be about to replace it.
+    const to = full ?? this.#destination;
+    while (this.#folders.length > 0 && !to.startsWith(`${this.#folders.at(-1)!.full}/`)) this.#finishFolder();
     if (full !== null) this.#parents.make(full, path);
     return full;
   }
@@ -330,8 +331,11 @@ export class Restorer {
     const mode = this.#modeOf(full);
     if (mode === null) return false;
     try {
-      if ((mode & S_IFMT) === S_IFDIR) this.#files.rmdir(full);
-      else this.#files.unlink(full);
+      if ((mode & S_IFMT) === S_IFDIR) {
+        this.#files.rmdir(full);
+        // Where upper and lower case are the same, it has more names than this one.
+        this.#parents.forget();
+      } else this.#files.unlink(full);
     } catch (error) {
       // Making the item will say why it does not work.
       if (!(error instanceof OsError)) throw error;

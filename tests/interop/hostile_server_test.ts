@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { borgTest } from "../fixtures/borg.ts";
-import { ALCOVE, type HostilePlace, hostilePlace } from "../fixtures/hostile.ts";
+import { ALCOVE, digests, type HostilePlace, hostilePlace } from "../fixtures/hostile.ts";
 
 /** Each trick with a command and its exit code; afterwards nothing is remembered, and an honest server is served. */
 function meetAll(hostile: HostilePlace, cases: readonly (readonly [string, string, number])[]): void {
@@ -185,6 +185,22 @@ borgTest("lies while a backup is written end it in one sentence, and never take 
   }
   hostile.honest(["create", `${location}::last`, "src"]);
   place.borg(["check", "--verify-data", repository], { env: { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" } });
+});
+
+borgTest("check --repair gives nothing up because the server cannot read it at the moment", () => {
+  using hostile = hostilePlace();
+  const { place, location, repository } = hostile;
+  const env = { BORG_CHECK_I_KNOW_WHAT_I_AM_DOING: "YES", BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" };
+  const before = digests(join(repository, "data"));
+  // The archive's own object, then its items.
+  for (const n of [1, 2]) {
+    const args = ["check", "--archives-only", "--repair", location];
+    const { stderr } = hostile.meet(`stumble=${n}`, args, { code: 2, env });
+    assert.match(stderr, /Input\/output error/);
+    assert.deepEqual(digests(join(repository, "data")), before);
+  }
+  place.borg(["check", "--verify-data", repository], { env });
+  place.borg(["extract", "--dry-run", `${repository}::a`], { env });
 });
 
 const MEASURE = `

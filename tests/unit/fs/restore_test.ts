@@ -225,6 +225,21 @@ Deno.test(
 );
 
 Deno.test(
+  "Restorer gives a folder's metadata to no link that the archive puts in its place under another spelling",
+  inFolder((folder) => {
+    for (const [i, spelling] of ["d/.", "d//", "./d", "d/./", "d//."].entries()) {
+      const to = restorer(folder);
+      to.directory(item(`${i}`, S_IFDIR | 0o755));
+      to.directory(item(`${i}/d`, S_IFDIR | 0o777));
+      to.symlink(item(`${i}/${spelling}`, S_IFLNK, { source: `${folder}/outside/file` }));
+      to.finish();
+      assert.equal(files.readLink(`${folder}/dest/${i}/d`), `${folder}/outside/file`);
+      assert.equal(files.stat(`${folder}/outside/file`).mode & 0o7777, 0o640, spelling);
+    }
+  }),
+);
+
+Deno.test(
   "Restorer neither follows nor changes a link that was there before",
   inFolder((folder) => {
     files.symlink("../outside", `${folder}/dest/dir`);
