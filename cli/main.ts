@@ -32,8 +32,9 @@ import { systemInformation } from "./system_information.ts";
 import { versionLine } from "./version.ts";
 
 const EXIT_ERROR = 2;
-/** How long giving back a lock may take when a signal ends the process. */
-const SIGNAL_GRACE_MS = 2000;
+/** How long giving back a lock may take when a signal ends the process, in turns of the event loop and their length. */
+const SIGNAL_GRACE_TURNS = 20;
+const SIGNAL_GRACE_TURN_MS = 100;
 
 const env = (name: string): string | undefined => process.env[name];
 const modern = env("BORG_EXIT_CODES") === "modern";
@@ -242,9 +243,14 @@ function makeContext(
     reporter.finish();
     // The store rolls back and gives its lock back; whatever else is under way finds it closed.
     const done = Promise.allSettled([...cleanUps].map((cleanUp) => cleanUp()));
-    Promise.race([done, sleep(SIGNAL_GRACE_MS)]).then(() => process.exit(code));
+    Promise.race([done, grace()]).then(() => process.exit(code));
   });
   return context;
+}
+
+/** Time for what a signal leaves to do. Where the whole process stands still, its one step counts, not how long it lasts. */
+async function grace(): Promise<void> {
+  for (let turn = 0; turn < SIGNAL_GRACE_TURNS; turn++) await sleep(SIGNAL_GRACE_TURN_MS);
 }
 
 /** What went wrong first, where ending the work then failed, too. */

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { borgTest, type Ran, run } from "../fixtures/borg.ts";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
+import { until } from "../fixtures/processes.ts";
 import { assertSameTree, makeTree, pseudoRandom } from "../fixtures/tree.ts";
 
 const MODERN = { BORG_EXIT_CODES: "modern" };
@@ -135,17 +136,17 @@ Deno.test("locks: a live owner is respected, a dead one is not", async () => {
       "--quiet",
       new URL("../../cli/main.ts", import.meta.url).pathname,
       "create",
+      "--read-special",
       "repo::y",
-      "slow",
+      "pipe",
     ],
     cwd: place.path,
     env: place.env,
     stderr: "null",
   });
-  fs.mkdirSync(join(place.path, "slow"));
-  fs.writeFileSync(join(place.path, "slow/large"), new Uint8Array(1 << 28));
+  makePipe(place);
   const running = child.spawn();
-  while (!fs.existsSync(lock)) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => fs.existsSync(lock), "the lock");
   running.kill("SIGKILL");
   await running.status;
   assert.ok(fs.existsSync(lock));
@@ -299,13 +300,14 @@ borgTest("counters are never used twice, also after a kill and an older copy of 
   const seen: string[] = [counters(place, "repo")];
   fs.mkdirSync(join(place.path, "big"));
   fs.writeFileSync(join(place.path, "big/file"), pseudoRandom("big", 40_000_000));
+  makePipe(place);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", main, "create", "repo::killed", "big"],
+    args: ["run", "-A", "--quiet", main, "create", "--read-special", "repo::killed", "big", "pipe"],
     cwd: place.path,
     env: place.env,
     stderr: "null",
   }).spawn();
-  while (dataSize(place) < 5_000_000) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => dataSize(place) > 5_000_000, "some data");
   child.kill("SIGKILL");
   await child.status;
   seen.push(counters(place, "repo"));
@@ -329,6 +331,11 @@ const idOf = (place: Workplace): string =>
 function dataSize(place: Workplace): number {
   const data = join(place.path, "repo/data/0");
   return fs.readdirSync(data).reduce((sum, name) => sum + fs.statSync(join(data, name)).size, 0);
+}
+
+/** A FIFO that nobody writes to: a backup of it does not end. */
+function makePipe(place: Workplace): void {
+  assert.equal(run("mkfifo", [join(place.path, "pipe")]).code, 0);
 }
 
 /** Counter, blocks and digest of every encrypted object in the log, one a line. */
@@ -369,6 +376,7 @@ borgTest("SIGINT during a backup leaves a checkpoint that both programs read", a
   for (let i = 0; i < 8; i++) {
     fs.writeFileSync(join(place.path, `big/file${i}`), pseudoRandom(`big${i}`, 20_000_000));
   }
+  makePipe(place);
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -376,14 +384,16 @@ borgTest("SIGINT during a backup leaves a checkpoint that both programs read", a
       "--quiet",
       new URL("../../cli/main.ts", import.meta.url).pathname,
       "create",
+      "--read-special",
       "repo::x",
       "big",
+      "pipe",
     ],
     cwd: place.path,
     env: place.env,
     stderr: "null",
   }).spawn();
-  while (dataSize(place) < 30_000_000) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => dataSize(place) > 30_000_000, "some data");
   child.kill("SIGINT");
   const { code } = await child.status;
   assert.equal(code, 130);
@@ -400,20 +410,47 @@ borgTest("SIGINT during a backup leaves a checkpoint that both programs read", a
   assertSameTree(join(place.path, "out/big"), join(place.path, "big"));
 });
 
-borgTest("checkpoints on the way are gone when the backup is complete, and their parts are not shown", () => {
-  using place = workplace();
-  place.alcove(["init", "-e", "repokey", "repo"]);
-  fs.mkdirSync(join(place.path, "big"));
-  fs.writeFileSync(join(place.path, "big/file"), pseudoRandom("checkpoint", 60_000_000));
-  place.alcove(["create", "-c", "1", "-C", "lzma,6", "repo::x", "big"]);
-  assert.equal(place.alcove(["list", "--short", "--consider-checkpoints", "repo"]).stdout, "x\n");
-  assert.equal(place.alcove(["list", "--short", "repo::x"]).stdout, "big\nbig/file\n");
-  assert.match(
-    place.borg(["list", "--short", "--consider-part-files", "repo::x"]).stdout,
-    /big\/file\.borg_part_1/,
-  );
-  place.borg(["check", "--verify-data", "repo"]);
-  fs.mkdirSync(join(place.path, "out"));
-  place.borg(["extract", "../repo::x"], { cwd: join(place.path, "out") });
-  assertSameTree(join(place.path, "out/big"), join(place.path, "big"));
-});
+borgTest(
+  "checkpoints on the way are gone when the backup is complete, and their parts are not shown",
+  async () => {
+    using place = workplace();
+    place.alcove(["init", "-e", "repokey", "repo"]);
+    fs.mkdirSync(join(place.path, "big"));
+    const contents = pseudoRandom("checkpoint", 40_000_000);
+    const pipe = join(place.path, "big/file");
+    assert.equal(run("mkfifo", [pipe]).code, 0);
+    const commits = () =>
+      fs.readdirSync(join(place.path, "repo")).filter((name) => /^index\.\d+$/.test(name)).join();
+    const before = commits();
+    const main = new URL("../../cli/main.ts", import.meta.url).pathname;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", main, "create", "-c", "1", "--read-special", "repo::x", "big"],
+      cwd: place.path,
+      env: place.env,
+      stderr: "piped",
+    }).spawn();
+    // More than one piece comes after the first checkpoint, whenever that is.
+    const writer = await Deno.open(pipe, { write: true });
+    const stream = writer.writable.getWriter();
+    await stream.write(contents.subarray(0, 12_000_000));
+    let sent = 12_000_000;
+    for (; sent < 30_000_000 && commits() === before; sent += 100_000) {
+      await stream.write(contents.subarray(sent, sent + 100_000));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await stream.write(contents.subarray(sent));
+    await stream.close();
+    const { code, stderr } = await child.output();
+    assert.deepEqual([code, new TextDecoder().decode(stderr)], [0, ""]);
+    assert.equal(place.alcove(["list", "--short", "--consider-checkpoints", "repo"]).stdout, "x\n");
+    assert.equal(place.alcove(["list", "--short", "repo::x"]).stdout, "big\nbig/file\n");
+    assert.match(
+      place.borg(["list", "--short", "--consider-part-files", "repo::x"]).stdout,
+      /big\/file\.borg_part_1/,
+    );
+    place.borg(["check", "--verify-data", "repo"]);
+    fs.mkdirSync(join(place.path, "out"));
+    place.borg(["extract", "../repo::x"], { cwd: join(place.path, "out") });
+    assert.ok(fs.readFileSync(join(place.path, "out/big/file")).equals(contents));
+  },
+);

@@ -121,7 +121,7 @@ programTest(
     [[ $2 == source ]] && zpty -w shell "source $1/_alcove"
     zpty -w shell "compadd() { local -a found; builtin compadd -O found \\"\\$@\\"; print -r -- \\"offer:\\$found\\" >> $3; builtin compadd \\"\\$@\\" }"
     zpty -w -n shell "$4"$'\\t'
-    for ((i = 0; i < 300; i++)); do [[ -s $3 ]] && break; sleep 0.1; done
+    for ((i = 0; i < 6000; i++)); do [[ -s $3 ]] && break; sleep 0.1; done
     zpty -w -n shell $'\\C-u'
     zpty -w shell exit
     while zpty -r shell line; do :; done

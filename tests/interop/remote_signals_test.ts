@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
-import { borgTest } from "../fixtures/borg.ts";
+import { borgTest, run } from "../fixtures/borg.ts";
 import { processesOf, until } from "../fixtures/processes.ts";
 import { ALCOVE_SERVE } from "../fixtures/serve_peer.ts";
 import { sshTest, startSshd } from "../fixtures/sshd.ts";
@@ -16,8 +16,10 @@ import { pseudoRandom } from "../fixtures/tree.ts";
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
 const FILES = 12;
 const FILE_BYTES = 4_000_000;
-/** A first backup takes long enough to be interrupted, on a machine of any speed. */
+/** So a first backup has some seconds of work to be interrupted in. It cannot end before that in any case: see `create`. */
 const KIB_PER_SECOND = 3000;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Server {
   /** What a shell starts. */
@@ -71,9 +73,13 @@ class Client {
     this.#stderr = new Response(this.#child.stderr).text();
   }
 
-  /** Ctrl-C in the terminal: all of the group gets it. */
+  /** Ctrl-C in the terminal: all of the group gets it, unless it has ended. */
   interrupt(): void {
-    process.kill(-this.#child.pid, "SIGINT");
+    try {
+      process.kill(-this.#child.pid, "SIGINT");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 
   kill(signal: Deno.Signal): void {
@@ -93,10 +99,11 @@ class Scene {
     this.repository = join(place.path, "repo");
     this.location = `${way.prefix}${this.repository}`;
     fs.mkdirSync(join(place.path, "src"));
+    assert.equal(run("mkfifo", [join(place.path, "pipe")]).code, 0);
     place.alcove(["init", "-e", "repokey", this.location], { env: way.env });
   }
 
-  /** A backup of new files. */
+  /** A backup of new files, and of a pipe that has no writer: it does not end by itself. */
   create(name: string, options: readonly string[]): Client {
     for (let i = 0; i < FILES; i++) {
       fs.writeFileSync(join(this.place.path, `src/${i}`), pseudoRandom(`${name}${i}`, FILE_BYTES));
@@ -105,15 +112,19 @@ class Scene {
       "create",
       `--upload-ratelimit=${KIB_PER_SECOND}`,
       ...options,
+      "--read-special",
       `${this.location}::${name}`,
       "src",
+      "pipe",
     ];
     return new Client(this.place, args, this.way.env);
   }
 
   get stored(): number {
     const data = join(this.repository, "data/0");
-    return fs.readdirSync(data).reduce((sum, file) => sum + (fs.statSync(join(data, file)).size), 0);
+    // What was not committed is removed when a server ends.
+    const size = (file: string) => fs.statSync(join(data, file), { throwIfNoEntry: false })?.size ?? 0;
+    return fs.readdirSync(data).reduce((sum, file) => sum + size(file), 0);
   }
 
   /** A backup that has brought so much of it to the server. */
@@ -191,7 +202,7 @@ for (const [name, server] of Object.entries(SERVERS)) {
 
     const twice = await scene.underWay("second", 5_000_000);
     twice.interrupt();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     twice.interrupt();
     assert.equal((await twice.end()).code, 130);
     await scene.over();
@@ -231,10 +242,18 @@ borgTest("a server that is killed ends the backup with one sentence, and the nex
     using place = workplace();
     const scene = new Scene(place, script(place, server), server);
     for (const moment of ["at once", "later", "after a checkpoint"]) {
-      const committed = scene.index;
+      let committed = scene.index;
+      const before = scene.stored;
       const options = moment === "after a checkpoint" ? ["--checkpoint-interval=1"] : [];
       const client = await scene.underWay(moment, moment === "at once" ? 0 : 5_000_000, options);
-      if (options.length > 0) await until(() => scene.index !== committed, "a checkpoint");
+      if (options.length > 0) {
+        await until(() => {
+          const stored = scene.stored - before;
+          const last = committed;
+          committed = scene.index;
+          return committed !== last && stored > 12_000_000;
+        }, "a checkpoint");
+      }
       process.kill(scene.one(server.mark), "SIGKILL");
       const { code, stderr } = await client.end();
       assert.match(stderr, /^Connection (closed by|to) remote host[^\n]*\n$/);
@@ -255,13 +274,18 @@ borgTest("a server that hangs is ended with the client by Ctrl-C", async () => {
     for (const presses of [1, 2]) {
       const client = await scene.underWay(`hangs-${presses}`, 3_000_000);
       process.kill(scene.one(server.mark), "SIGSTOP");
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await sleep(300);
       // The first press asks for a checkpoint, which a server that hangs does not save.
-      for (let n = 0; n <= presses; n++) {
+      const end = client.end();
+      let ended = false;
+      end.then(() => ended = true);
+      // Two that come while the client has no turn are one to it: then more of them, at the pace of a patient person.
+      for (let n = 0; !ended; n++) {
         client.interrupt();
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        const pause = n < presses ? 50 : 5000;
+        for (let waited = 0; waited < pause && !ended; waited += 50) await sleep(50);
       }
-      assert.equal((await client.end()).code, 130);
+      assert.equal((await end).code, 130);
       await scene.over();
     }
     scene.whole();

@@ -386,7 +386,7 @@ Deno.test("serve holds no signal up while its client takes no answers", async ()
   for (let i = 10; i < 20; i++) await peer.send(namedCall(i, "get", { id: idOf(1) }));
   await new Promise((resolve) => setTimeout(resolve, 500));
   peer.kill("SIGTERM");
-  const code = await peer.exitCode(30);
+  const code = await peer.exitCode(600);
   if (code === null) peer.kill("SIGKILL");
   await peer.finished();
   assert.equal(code, 143);

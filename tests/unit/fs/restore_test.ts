@@ -1,65 +1,15 @@
 /** Restoring: everything as it was, nothing outside of the destination. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { dirname } from "node:path";
 import process from "node:process";
-import { type RestoreItem, Restorer, type RestorerOptions, SourceError } from "../../../core/fs/mod.ts";
+import { SourceError } from "../../../core/fs/mod.ts";
 import type { WarningCode } from "../../../core/errors.ts";
 import { openBelow } from "../../fixtures/open_files.ts";
-import {
-  openFiles,
-  PortableFiles,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFREG,
-  setUmask,
-  Users,
-} from "../../../core/platform/mod.ts";
+import { S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, Users } from "../../../core/platform/mod.ts";
+import { bytes, files, inFolder, item, MTIME, restoreFile, restorer } from "./_restore.ts";
 
-const files = openFiles();
-const users = new Users(files);
 const isRoot = process.getuid?.() === 0;
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const MTIME = 1_600_000_000_123_456_789n;
-
-/** Runs with a folder that has an empty `dest` and an `outside` with a file in it; checks the latter afterwards. */
-function inFolder(run: (folder: string) => void): () => void {
-  return () => {
-    const folder = Deno.makeTempDirSync();
-    try {
-      files.mkdir(`${folder}/dest`);
-      files.mkdir(`${folder}/outside`);
-      files.writeFile(`${folder}/outside/file`, bytes("precious"), { mode: 0o640 });
-      run(folder);
-      assert.deepEqual(files.readFile(`${folder}/outside/file`), bytes("precious"));
-      assert.deepEqual(files.readDir(`${folder}/outside`), ["file"]);
-      assert.equal(files.stat(`${folder}/outside/file`).nlink, 1);
-      assert.equal(files.stat(`${folder}/outside/file`).mode & 0o7777, 0o640);
-      assert.deepEqual(files.readDir(folder).sort(), ["dest", "outside"]);
-    } finally {
-      spawnSync("rm", ["-rf", "--", folder]);
-    }
-  };
-}
-
-function restorer(folder: string, options: Partial<RestorerOptions> = {}): Restorer {
-  const warn = (code: WarningCode, path: string, message: string): void =>
-    assert.fail(`${code} ${path} ${message}`);
-  return new Restorer({ files, users, destination: `${folder}/dest`, warn, ...options });
-}
-
-function item(path: string, mode: number, extra: Partial<RestoreItem> = {}): RestoreItem {
-  return { path, mode, uid: process.getuid!(), gid: process.getgid!(), mtime: MTIME, ...extra };
-}
-
-function restoreFile(to: Restorer, path: string, content: string, mode = 0o644): void {
-  const file = item(path, S_IFREG | mode);
-  const sink = to.openFile(file);
-  sink.write(bytes(content));
-  sink.close();
-  to.restoreMeta(file);
-}
 
 function assertRefused(step: () => unknown, code: WarningCode): void {
   assert.throws(step, (error) => {
@@ -69,62 +19,16 @@ function assertRefused(step: () => unknown, code: WarningCode): void {
   });
 }
 
-for (const [name, implementation] of [["", files], [", portable too", new PortableFiles()]] as const) {
-  Deno.test(
-    `Restorer restores files, folders, links, FIFOs with their metadata${name}`,
-    inFolder((folder) => {
-      const umask = setUmask(0o077);
-      const to = restorer(folder, { files: implementation });
-      const exact = implementation === files;
-      to.directory(item(".", S_IFDIR | 0o750, { mtime: 1_000_000_000n }));
-      to.directory(item("d", S_IFDIR | 0o555, { mtime: 2_000_000_000n }));
-      restoreFile(to, "d/file", "contents", 0o4755);
-      to.symlink(item("d/link", S_IFLNK | 0o777, { source: "../nowhere\n" }));
-      to.special(item("d/fifo", S_IFIFO | 0o622));
-      assert.equal(to.hardLink(item("hard", S_IFREG | 0o4755, { source: "d/file" }), "d/file"), true);
-      to.finish();
-      setUmask(umask);
-      const stat = (path: string) => files.lstat(`${folder}/dest/${path}`);
-      assert.deepEqual(files.readFile(`${folder}/dest/d/file`), bytes("contents"));
-      assert.equal(stat("d/file").mode, S_IFREG | 0o4755);
-      assert.equal(stat("d/file").nlink, 2);
-      assert.equal(stat("hard").ino, stat("d/file").ino);
-      assert.equal(files.readLink(`${folder}/dest/d/link`), "../nowhere\n");
-      assert.equal(stat("d/fifo").mode, S_IFIFO | 0o622);
-      assert.equal(stat("d").mode, S_IFDIR | 0o555);
-      assert.equal(stat("d").mtimeNs, 2_000_000_000n);
-      assert.equal(stat(".").mode, S_IFDIR | 0o750);
-      assert.equal(stat(".").mtimeNs, 1_000_000_000n);
-      for (const path of ["d/file", "d/link", "d/fifo"]) {
-        const off = stat(path).mtimeNs - MTIME;
-        assert(exact ? off === 0n : off > -1_000_000n && off < 1_000_000n, `${path} ${off}`);
-      }
-    }),
-  );
-}
-
-Deno.test(
-  "Restorer keeps what it restores to its maker until the metadata is there, and makes missing parents",
-  inFolder((folder) => {
-    const umask = setUmask(0);
-    try {
-      const to = restorer(folder);
-      to.directory(item("d", S_IFDIR | 0o777));
-      assert.equal(files.stat(`${folder}/dest/d`).mode & 0o777, 0o700);
-      const file = item("d/deep/er/file", S_IFREG | 0o666, { atime: 77n });
-      const sink = to.openFile(file);
-      assert.equal(files.stat(`${folder}/dest/d/deep/er/file`).mode & 0o777, 0o600);
-      sink.close();
-      to.restoreMeta(file);
-      assert.equal(files.stat(`${folder}/dest/d/deep/er/file`).mode & 0o777, 0o666);
-      assert.equal(files.stat(`${folder}/dest/d/deep/er/file`).atimeNs, 77n);
-      to.finish();
-      assert.equal(files.stat(`${folder}/dest/d`).mode & 0o777, 0o777);
-    } finally {
-      setUmask(umask);
-    }
-  }),
-);
+Deno.test("Restorer is not led by the umask, neither by a strict one nor by none", () => {
+  const cases = new URL("_restore_umask.ts", import.meta.url).pathname;
+  const run = spawnSync(Deno.execPath(), ["test", "-A", "--no-prompt", "--no-check", cases], {
+    cwd: dirname(cases),
+    env: { ...process.env, NO_COLOR: "1" },
+    encoding: "utf8",
+  });
+  assert.equal(run.status, 0, run.stdout + run.stderr);
+  assert.match(run.stdout, /^ok \| 3 passed \| 0 failed/m);
+});
 
 Deno.test(
   "Restorer applies a folder's metadata as soon as the items leave it",

@@ -38,6 +38,26 @@ function walk(roots: readonly string[], options: Partial<WalkOptions> = {}): str
   return paths;
 }
 
+/** Paths that a walk in a program of its own gives, whose working folder is `cwd`: other tests share ours. */
+function walkFrom(cwd: string, roots: readonly string[]): { path: string; archivePath: string }[] {
+  const script = `
+    import { Walker } from "${import.meta.resolve("../../../core/fs/mod.ts")}";
+    import { openFiles } from "${import.meta.resolve("../../../core/platform/mod.ts")}";
+    const walker = new Walker({ files: openFiles(), roots: Deno.args });
+    const found = [];
+    for (let e = walker.next(); e !== null; e = walker.next()) {
+      found.push({ path: e.path, archivePath: e.archivePath });
+    }
+    console.log(JSON.stringify(found));`;
+  const run = spawnSync(Deno.execPath(), ["run", "-A", "-q", "--no-check", "-", ...roots], {
+    cwd,
+    input: script,
+    encoding: "utf8",
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout);
+}
+
 /** The same relative to `folder`, sorted. */
 function walkIn(folder: string, options: Partial<WalkOptions> = {}): string[] {
   return walk([folder], options).map((path) => path.slice(folder.length + 1)).sort();
@@ -104,21 +124,11 @@ Deno.test(
   "Walker gives paths as borg stores them, from relative and odd roots too",
   inFolder((folder) => {
     make(folder, ["a/b"]);
-    const before = Deno.cwd();
-    try {
-      Deno.chdir(`${folder}/a`);
-      const stored = (root: string): string[] => {
-        const walker = new Walker({ files, roots: [root] });
-        const paths: string[] = [];
-        for (let e = walker.next(); e !== null; e = walker.next()) paths.push(`${e.path} ${e.archivePath}`);
-        return paths;
-      };
-      assert.deepEqual(stored("."), [". .", "b b"]);
-      assert.deepEqual(stored("../a/./"), ["../a a", "../a/b a/b"]);
-      assert.deepEqual(stored(`/${folder}//a/`)[0], `/${folder}/a ${folder.slice(1)}/a`);
-    } finally {
-      Deno.chdir(before);
-    }
+    const stored = (root: string): string[] =>
+      walkFrom(`${folder}/a`, [root]).map(({ path, archivePath }) => `${path} ${archivePath}`);
+    assert.deepEqual(stored("."), [". .", "b b"]);
+    assert.deepEqual(stored("../a/./"), ["../a a", "../a/b a/b"]);
+    assert.deepEqual(stored(`/${folder}//a/`)[0], `/${folder}/a ${folder.slice(1)}/a`);
   }),
 );
 
@@ -367,18 +377,8 @@ Deno.test({
     const listed = run(["list", "::a", "--json-lines"], folder).trim().split("\n").map((line) =>
       JSON.parse(line).path
     );
-    const before = Deno.cwd();
-    Deno.chdir(folder);
-    try {
-      const walker = new Walker({ files, roots });
-      const ours: string[] = [];
-      for (let entry = walker.next(); entry !== null; entry = walker.next()) {
-        ours.push(printable(entry.archivePath));
-      }
-      assert(ours.length > 500);
-      assert.deepEqual(ours, listed);
-    } finally {
-      Deno.chdir(before);
-    }
+    const ours = walkFrom(folder, roots).map(({ archivePath }) => printable(archivePath));
+    assert(ours.length > 500);
+    assert.deepEqual(ours, listed);
   }),
 });

@@ -150,12 +150,15 @@ Deno.test("onSignal() catches signals until it is disposed of", () => {
     program(`
     const seen = [];
     const handle = platform.onSignal((signal) => seen.push(signal));
-    const wait = () => new Promise((resolve) => setTimeout(resolve, 50));
-    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"]) { platform.raise(signal); await wait(); }
+    const wait = () => new Promise((resolve) => setTimeout(resolve, 10));
+    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"]) {
+      platform.raise(signal);
+      for (let i = 0; i < 6000 && !seen.includes(signal); i++) await wait();
+    }
     platform.writeStdout(new TextEncoder().encode(seen.join(" ") + " " + platform.signalExitCode("SIGTERM")));
     handle[Symbol.dispose]();
     platform.raise("SIGTERM");
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
     platform.writeStdout(new TextEncoder().encode("still here"));`),
     { encoding: "utf8" },
   );

@@ -30,9 +30,9 @@ const python = spawnSync("python3", ["-c", "import pty"]);
 /**
  * Runs a program that reads a passphrase on a terminal of its own. `action` is Python that has `fd` (the terminal's other
  * side) and `pid`, run once the prompt was seen. Answers what the terminal showed, whether it echoes and takes lines
- * afterwards, and how the program ended.
+ * afterwards, and how the program ended. `last` is what it shows last.
  */
-function onTerminal(action: string): { shown: string; restored: boolean; status: number } {
+function onTerminal(action: string, last: string): { shown: string; restored: boolean; status: number } {
   const url = new URL("../../../core/platform/mod.ts", import.meta.url).href;
   const code = `
     import { readPassphrase, isTerminal } from ${JSON.stringify(url)};
@@ -45,7 +45,7 @@ pid, fd = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
 shown = b""
-def read(until, seconds=20):
+def read(until, seconds=600):
     global shown
     end = time.time() + seconds
     while until not in shown and time.time() < end:
@@ -58,6 +58,8 @@ read(b"Secret: ")
 keep = os.open(os.readlink("/proc/%d/fd/0" % pid), os.O_RDWR | os.O_NOCTTY)
 ${action}
 _, status = os.waitpid(pid, 0)
+# What it wrote last may arrive after its end, and more than that must not come.
+read(${JSON.stringify(last)}.encode(), 60)
 read(b"never", 0.3)
 flags = termios.tcgetattr(keep)[3]
 restored = bool(flags & termios.ECHO) and bool(flags & termios.ICANON) and bool(flags & termios.ISIG)
@@ -78,7 +80,7 @@ Deno.test({
   name: "readPassphrase() prompts, shows nothing of what is typed, and restores the terminal",
   ignore: python.status !== 0,
   fn() {
-    const { shown, restored, status } = onTerminal(`os.write(fd, "geh\\x7fheim ü\\r".encode())`);
+    const { shown, restored, status } = onTerminal(`os.write(fd, "geh\\x7fheim ü\\r".encode())`, "true\r\n");
     assert.equal(shown, 'Secret: \r\ngot "geheim ü" true\r\n');
     assert(restored);
     assert.equal(status >> 8, 7);
@@ -89,7 +91,7 @@ Deno.test({
   name: "readPassphrase() answers null on Ctrl-C, with the terminal restored",
   ignore: python.status !== 0,
   fn() {
-    const { shown, restored } = onTerminal(`os.write(fd, b"half\\x03")`);
+    const { shown, restored } = onTerminal(`os.write(fd, b"half\\x03")`, "true\r\n");
     assert.equal(shown, "Secret: \r\ngot null true\r\n");
     assert(restored);
   },
@@ -99,7 +101,7 @@ Deno.test({
   name: "readPassphrase() restores the terminal when a signal ends the program",
   ignore: python.status !== 0,
   fn() {
-    const { shown, restored, status } = onTerminal(`os.kill(pid, signal.SIGTERM)`);
+    const { shown, restored, status } = onTerminal(`os.kill(pid, signal.SIGTERM)`, "Secret: ");
     assert.equal(shown, "Secret: ");
     assert(restored);
     assert.equal(status & 0x7f, 15);
