@@ -3,7 +3,7 @@ import { encodeText } from "../core/bytes/mod.ts";
 import { AppError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { homeFolder } from "../core/local/mod.ts";
-import { nowMs, ServerStdio, writeStderr } from "../core/platform/mod.ts";
+import { nowMs, serverStdio, writeStderr } from "../core/platform/mod.ts";
 import {
   linkReader,
   type OpenRequest,
@@ -99,7 +99,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const useJson = (): void => reporter.useJson(() => nowMs() / 1000);
   if (context.common.log_json) useJson();
   const host = serverHost(context, raw as unknown as ServeValues, { reporter, useJson });
-  const transport = new ServerStdio();
+  const transport = serverStdio(context.files);
   try {
     const { asked } = await serve(transport, host);
     // For people who try whether the program can be reached; a client has left by now.

@@ -54,6 +54,6 @@ export { splitCommand } from "./split_command.ts";
 export { isTerminal, readLine, readPassphrase, terminalWidth } from "./terminal.ts";
 export { onSignal, raise, signalExitCode, type StopSignal } from "./signals.ts";
 export { readStdin, writeStderr, writeStdout } from "./stdio.ts";
-export { ServerStdio } from "./server_stdio.ts";
+export { serverStdio } from "./server_pipe.ts";
 export { NOT_YET, PipeInput, STDIN } from "./pipe_input.ts";
 export { borrowAccel } from "./accel.ts";

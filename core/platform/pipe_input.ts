@@ -42,10 +42,10 @@ export class PipeInput {
     }
   }
 
-  /** After {@link NOT_YET}: resolves when there may be something, and after some time in any case. */
-  async wait(): Promise<void> {
-    if (this.#late !== null) await Promise.race([this.#late.arrival, sleep(TURN_MS)]);
-    else await this.files.poll?.later(this.fd, TURN_MS);
+  /** After {@link NOT_YET}: resolves when there may be something, and after `ms` in any case. */
+  async wait(ms = TURN_MS): Promise<void> {
+    if (this.#late !== null) await Promise.race([this.#late.arrival, sleep(ms)]);
+    else await this.files.poll?.later(this.fd, ms);
     this.#turnedMs = monotonicMs();
   }
 }

@@ -24,8 +24,11 @@ export const MAX_MESSAGE_BYTES = 64 << 20;
 export const MAX_MESSAGE_ELEMENTS = 1 << 20;
 
 const INITIAL_CAPACITY = 256 << 10;
-/** A buffer that a large message made larger is given back when it is empty. */
-const KEPT_CAPACITY = 4 << 20;
+const MIN_ROOM = 64 << 10;
+/** A buffer that a larger message made larger is given back when it is empty. With borg's own settings no chunk is larger. */
+const KEPT_CAPACITY = 9 << 20;
+/** What follows such a message is not read along with it: it would have to be moved. */
+const LARGE_MESSAGE = 128 << 10;
 
 /** Bytes after the first that belong to an object's head, by its first byte from 0xc0 on; -1 where there is no such type. */
 const HEAD_BYTES = [
@@ -73,8 +76,10 @@ export class FrameReader {
   #scanned = 0;
   #missing = 1;
   #elements = 1;
+  /** Bytes still missing of the value that has begun, as far as {@link next} found out. */
+  #lacking = 0;
 
-  /** With `views` what is read is views of the reader's memory, valid until the next {@link FrameReader.push}. */
+  /** With `views` what is read is views of the reader's memory, valid until the next {@link push} or {@link room}. */
   constructor(private readonly views = false) {}
 
   /** Bytes of an object that has begun and is not complete. */
@@ -94,6 +99,20 @@ export class FrameReader {
     this.#end += bytes.length;
   }
 
+  /** Where what arrives next may be put; {@link arrived} tells how much it was. */
+  room(): Uint8Array {
+    if (this.#end - this.#start + this.#lacking >= LARGE_MESSAGE && this.#lacking > 0) {
+      return this.#buffer.subarray(this.#end, this.#end + this.#lacking);
+    }
+    if (this.#buffer.length - this.#end < MIN_ROOM) this.#makeRoom(MIN_ROOM);
+    return this.#buffer.subarray(this.#end);
+  }
+
+  arrived(bytes: number): void {
+    this.#end += bytes;
+    this.#lacking = 0;
+  }
+
   /** The next complete object, undefined where it has not fully arrived. Throws {@link MsgpackError}. */
   next(): Unpacked | undefined {
     if (!this.#complete()) return undefined;
@@ -110,6 +129,7 @@ export class FrameReader {
 
   #complete(): boolean {
     const buffer = this.#buffer;
+    this.#lacking = 0;
     while (this.#missing > 0) {
       const at = this.#scanned;
       if (at >= this.#end) return false;
@@ -132,7 +152,8 @@ export class FrameReader {
       }
       if (next > this.#end) {
         // Room for all of it at once, instead of by doubling.
-        if (next > buffer.length) this.#makeRoom(next - this.#end);
+        this.#lacking = next - this.#end;
+        if (next > buffer.length) this.#makeRoom(this.#lacking);
         return false;
       }
       this.#scanned = next;

@@ -61,8 +61,8 @@ const OPEN_POSITIONS = ["path", "create", "lock_wait", "lock", "exclusive", "app
 const BATCH_BYTES = 64 << 10;
 /** So much of a method's name that does not exist is repeated to the client. */
 const MAX_NAME = 200;
-/** A larger buffer is not kept for the next batch. */
-const KEPT_BYTES = 4 << 20;
+/** A larger buffer is not kept for the next batch. With borg's own settings no chunk is larger. */
+const KEPT_BYTES = 9 << 20;
 
 /**
  * Serves one client to the end of its input. Throws UnexpectedRPCDataFormatFromClient where it does not speak the protocol,
@@ -82,7 +82,11 @@ class Server {
   /** Whether a repository was asked for. */
   asked = false;
   #served: Served | null = null;
+  /** Answers gather in one buffer while the other is on its way. */
   #answers = new MsgpackWriter();
+  #leaving = new MsgpackWriter();
+  /** Settles when the transport has taken all of {@link #leaving}. */
+  #left: Promise<void> = Promise.resolve();
   /** One call is dealt with before the next bytes are taken, so that its arguments need not be copied. */
   readonly #reader = new FrameReader(true);
 
@@ -93,9 +97,8 @@ class Server {
       const message = this.#nextMessage();
       if (message === undefined) {
         await this.#flush();
-        const bytes = await this.transport.read();
-        if (bytes === null) return;
-        this.#reader.push(bytes);
+        await this.#left;
+        if (!await this.#receive()) return;
         continue;
       }
       const request = readRequest(message);
@@ -112,6 +115,18 @@ class Server {
     await served?.store.close();
   }
 
+  /** False at the end. */
+  async #receive(): Promise<boolean> {
+    if (this.transport.readInto) {
+      const got = await this.transport.readInto(this.#reader.room());
+      this.#reader.arrived(got);
+      return got > 0;
+    }
+    const bytes = await this.transport.read();
+    if (bytes !== null) this.#reader.push(bytes);
+    return bytes !== null;
+  }
+
   #nextMessage(): Unpacked | undefined {
     try {
       return this.#reader.next();
@@ -125,11 +140,16 @@ class Server {
     return new RemoteError("UnexpectedRPCDataFormatFromClient", [this.host.version.join(".")], { cause });
   }
 
+  /** Sends what has gathered as soon as the transport is free; throws what the last sending met. */
   async #flush(): Promise<void> {
     if (this.#answers.length === 0) return;
-    await this.transport.write(this.#answers.view());
-    if (this.#answers.length > KEPT_BYTES) this.#answers = new MsgpackWriter();
-    else this.#answers.reset();
+    await this.#left;
+    const sent = this.#leaving;
+    this.#leaving = this.#answers;
+    this.#answers = sent.length > KEPT_BYTES ? new MsgpackWriter() : sent;
+    this.#answers.reset();
+    this.#left = this.transport.write(this.#leaving.view());
+    this.#left.catch(() => {}); // thrown where it is waited for
   }
 
   async #handle(request: RpcRequest): Promise<void> {

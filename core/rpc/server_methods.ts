@@ -9,6 +9,8 @@ import type { CallArguments } from "./call_arguments.ts";
 
 /** A store that can be served. */
 export interface ServedStore extends StoreDeleter {
+  /** What `get` answers, valid until the next call. */
+  view(id: ChunkId): Awaitable<Uint8Array>;
   /** Up to `limit` ids, packed, of objects in the order of the medium, after that of `marker`. */
   listInLogOrder(limit: number, marker?: ChunkId): Awaitable<Uint8Array>;
 }
@@ -83,7 +85,7 @@ export const SERVER_METHODS: Readonly<Record<string, ServerMethod>> = {
       idList(store, args, (limit) => store.listInLogOrder(limit, args.optionalId("marker"))),
   },
 
-  get: { positions: ["id"], quick: true, run: ({ store }, args) => store.get(args.id("id")) },
+  get: { positions: ["id"], quick: true, run: ({ store }, args) => store.view(args.id("id")) },
   put: {
     positions: ["id", "data"],
     quick: true,

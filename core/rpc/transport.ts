@@ -2,6 +2,8 @@
 export interface Transport {
   /** What has arrived next, null at the end. The bytes are the caller's. Only one read at a time. */
   read(): Promise<Uint8Array | null>;
+  /** The same to where the bytes are wanted: how many, 0 at the end. Absent where that would save nothing. */
+  readInto?(into: Uint8Array): Promise<number>;
   /** Resolves when the system has taken all of `bytes`, which must not change until then. Calls keep their order. */
   write(bytes: Uint8Array): Promise<void>;
   /** No more will be written; what the peer still says may be read. Safe to call twice. */

@@ -56,6 +56,11 @@ export class SegmentStore implements StoreDeleter {
     return this.#get(id, false);
   }
 
+  /** The same as a view that is valid until the next call: for those who pass it on at once. */
+  view(id: ChunkId): Awaitable<Uint8Array> {
+    return this.#get(id, true);
+  }
+
   #get(id: ChunkId, shared: boolean): Awaitable<Uint8Array> {
     const wait = this.#log.ready();
     if (wait) return wait.then(() => this.#get(id, shared));

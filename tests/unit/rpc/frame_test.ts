@@ -102,6 +102,29 @@ function frames(pieces: readonly Uint8Array[]): Outcome {
   }
 }
 
+/** The same where the pieces are read to where the reader wants them, as much at a time as it has room for. */
+function framesInPlace(pieces: readonly Uint8Array[]): Outcome {
+  const reader = new FrameReader();
+  const values: Unpacked[] = [];
+  try {
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length;) {
+        const room = reader.room();
+        assert.ok(room.length > 0);
+        const part = piece.subarray(at, at + room.length);
+        room.set(part);
+        reader.arrived(part.length);
+        at += part.length;
+        for (let value = reader.next(); value !== undefined; value = reader.next()) values.push(value);
+      }
+    }
+    return { values, error: false };
+  } catch (error) {
+    assert.ok(error instanceof MsgpackError, `${error}`);
+    return { values, error: true };
+  }
+}
+
 const CUTS = fc.array(fc.nat(), { maxLength: 40 });
 
 Deno.test("FrameReader gives any sequence of values back, wherever it is cut", () => {
@@ -123,6 +146,33 @@ Deno.test("FrameReader gives a sequence back that arrives byte by byte", () => {
     }),
     { numRuns: 100 },
   );
+});
+
+Deno.test("FrameReader gives the same back of what is put into its own memory", () => {
+  const large = (length: number): Unpacked =>
+    new Map<string, Unpacked>([["i", 1], ["data", new Uint8Array(length).fill(length)]]);
+  const mixed = [7, 300_000, 131_072, 20, 5_000_000, 131_000, 10_000_000, 1].map(large);
+  const data = joined(mixed.map((value) => encodeMsgpack(value as Packable)));
+  for (const size of [data.length, 65_536, 100_001]) {
+    const pieces = Array.from(
+      { length: Math.ceil(data.length / size) },
+      (_, i) => data.subarray(i * size, (i + 1) * size),
+    );
+    assert.deepEqual(framesInPlace(pieces), { values: mixed, error: false });
+  }
+  fc.assert(
+    fc.property(fc.oneof(ALMOST, fc.uint8Array({ maxLength: 200 })), CUTS, (data, places) => {
+      assert.deepEqual(framesInPlace(cut(data, places)), frames([data]));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("FrameReader has no room for what follows a large value: it would have to be moved", () => {
+  const reader = new FrameReader();
+  reader.push(bytes(0xdb, 0, 0x10, 0, 0, 1, 2, 3));
+  assert.equal(reader.next(), undefined);
+  assert.equal(reader.room().length, (1 << 20) - 3);
 });
 
 Deno.test("FrameReader says the same of any bytes as a reader that has them all, wherever they are cut", () => {

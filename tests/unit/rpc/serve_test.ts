@@ -56,6 +56,30 @@ class WatchedStore extends MemStore {
   }
 }
 
+/** What arrives is put where the server wants it, and what it writes leaves one turn of the event loop later. */
+class SlowPipe extends Pipe {
+  writing = false;
+  #rest = new Uint8Array(0);
+
+  async readInto(into: Uint8Array): Promise<number> {
+    if (this.#rest.length === 0) this.#rest = (await this.read() ?? this.#rest).slice();
+    const part = this.#rest.subarray(0, into.length);
+    into.set(part);
+    this.#rest = this.#rest.subarray(part.length);
+    return part.length;
+  }
+
+  override async write(bytes: Uint8Array): Promise<void> {
+    assert.equal(this.writing, false, "two writes at a time");
+    this.writing = true;
+    const before = bytes.slice();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.deepEqual(bytes, before, "the bytes changed while they were written");
+    this.writing = false;
+    await super.write(bytes);
+  }
+}
+
 interface TestHost extends ServerHost {
   readonly store: WatchedStore;
   readonly opened: (OpenRequest & { path: string })[];
@@ -332,4 +356,32 @@ Deno.test("ServeReporter writes the lines that old clients, and new ones, take a
     { ...progress, info: null, time: 5 },
   ]);
   for (const line of lines) assert.ok(line.isWellFormed());
+});
+
+Deno.test("serve() writes answers while it works on the next ones, in their order and one write at a time", async () => {
+  const sizes = [10, 70_000, 200_000, 5, 100_000, 10_000_000, 90_000];
+  const put = sizes.map((size, i) =>
+    namedCall(2 + i, "put", { id: idOf(i), data: new Uint8Array(size).fill(i) })
+  );
+  const get = sizes.map((_, i) => namedCall(20 + i, "get", { id: idOf(i) }));
+  const conversation = [open(1), ...put, concatBytes(...get, ...get)];
+  const slow = new SlowPipe(conversation);
+  await serve(slow, testHost());
+  assert.equal(slow.writing, false);
+  const quick = new Pipe(conversation);
+  await serve(quick, testHost());
+  assert.deepEqual(concatBytes(...slow.written), concatBytes(...quick.written));
+  assert.equal(slow.answers().length, 1 + 3 * sizes.length);
+});
+
+Deno.test("serve() throws what a write met that it did not wait for", async () => {
+  class BrokenPipe extends SlowPipe {
+    override async write(bytes: Uint8Array): Promise<void> {
+      await super.write(bytes);
+      throw new OsError("EPIPE", "write", "standard output");
+    }
+  }
+  const host = testHost();
+  await assert.rejects(serve(new BrokenPipe([open(1)]), host), { code: "EPIPE" });
+  assert.equal(host.store.closed, 1);
 });
