@@ -13,6 +13,7 @@ import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { ObjectThreads } from "./object_workers.ts";
 import { askYes } from "./prompt.ts";
+import { SAVE_SPACE } from "./option_groups.ts";
 import { openStore, type StoreSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { commandError, parseInteger } from "./values.ts";
@@ -40,7 +41,7 @@ authentic and that everything it refers to is there. --verify-data also fetches,
     { flags: ["--archives-only"], name: "archives_only", help: "verify the archives only" },
     { flags: ["--verify-data"], name: "verify_data", help: "verify the contents of every object too" },
     { flags: ["--repair"], name: "repair", help: "try to repair what is found" },
-    { flags: ["--save-space"], name: "save_space", help: "work slower, but with less space" },
+    SAVE_SPACE,
     {
       flags: ["--max-duration"],
       name: "max_duration",

@@ -1,13 +1,7 @@
 /** `create`: a new archive of files and folders. */
-import { ArchiveWriter, Backup, ChunkListRecorder, ChunkSink, Interrupted } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
-import { createChunker, largestChunk } from "../core/chunk/mod.ts";
-import { ChunksIndex } from "../core/local/mod.ts";
-import { monotonicMs } from "../core/platform/mod.ts";
-import type { WorkerSpawner } from "../core/object/mod.ts";
-import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
-import { makeBreath } from "./breath.ts";
+import { backUp } from "./backup.ts";
 import type { CommandContext } from "./context.ts";
 import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
 import { earlierSize } from "./create_total.ts";
@@ -17,7 +11,7 @@ import { hasFilesCache, openFilesCache } from "./files_cache_mode.ts";
 import { collectRules } from "./pattern_options.ts";
 import { archiveOrigin, resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import { ObjectThreads } from "./object_workers.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession } from "./session.ts";
 import { WalkThread } from "./walk_thread.ts";
 import type { Command } from "./spec.ts";
 import { usageError } from "./values.ts";
@@ -68,27 +62,19 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     const { hostname } = archiveOrigin(context);
     context.reporter.setArchiveTotal(await earlierSize(session, { argv: context.argv, hostname }));
   }
-  const backup = prepare(context, session, { values, source, timestampUs, spawner: objectThreads });
-  context.stopCleanly();
-  session.expectWrites({ chunks: true });
+  let writer;
   try {
-    await backup.work.run();
-    const { stats } = await backup.writer.save();
-    backup.recorder.keep(session.chunkLists(), backup.writer.id!, stats!);
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    session.afterCommit();
-    throw new AppError("Error", ["Interrupted: what was backed up so far is kept as a checkpoint"]);
+    writer = await backUp(context, session, values, {
+      source,
+      spawner: objectThreads,
+      timestampUs,
+      done: "backed up",
+    });
   } finally {
     source.close();
-    backup.dispose();
   }
-  session.afterCommit();
   cache?.save();
-  context.reporter.finish();
-  if (values.stats || values.quick_stats || values.json) {
-    await printStats(context, session, values, backup.writer);
-  }
+  await printStats(context, session, values, writer);
 }
 
 function validate(values: CreateValues, paths: readonly string[]): void {
@@ -104,53 +90,6 @@ function validate(values: CreateValues, paths: readonly string[]): void {
     const what = sources.some(Boolean) ? "no command given" : "nothing to back up: give at least one path";
     throw usageError(what);
   }
-}
-
-function prepare(
-  context: CommandContext,
-  session: Session,
-  options: {
-    values: CreateValues;
-    source: ReturnType<typeof makeSource>;
-    timestampUs: number | undefined;
-    spawner: WorkerSpawner;
-  },
-): { writer: ArchiveWriter; recorder: ChunkListRecorder; work: Backup; dispose: () => void } {
-  const { values, source, timestampUs, spawner } = options;
-  const { store, codec, manifest, location } = session;
-  const seen = new ChunksIndex();
-  const sink = new ChunkSink(store, codec, seen, {
-    compression: values.compression,
-    largestChunk: largestChunk(values.chunker_params),
-    spawner,
-    breathe: makeBreath(),
-  });
-  const recorder = new ChunkListRecorder(() => new ChunksIndex());
-  const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
-    name: location.archive!,
-    comment: session.fill(values.comment),
-    chunkerParams: values.chunker_params,
-    ...archiveOrigin(context),
-    ...(timestampUs === undefined ? {} : { timestampUs }),
-  });
-  const chunker = createChunker(values.chunker_params, codec.chunkSeed);
-  const work = new Backup(source, writer, sink, chunker, context.reporter, {
-    checkpointIntervalMs: values.checkpoint_interval * 1000,
-    nowMs: monotonicMs,
-    interrupted: context.interrupted,
-    breathe: makeBreath(),
-  });
-  return {
-    writer,
-    recorder,
-    work,
-    dispose: () => {
-      recorder.dispose();
-      sink.dispose();
-      chunker.dispose();
-      seen.dispose();
-    },
-  };
 }
 
 async function dryRun(context: CommandContext, source: ReturnType<typeof makeSource>): Promise<void> {

@@ -15,11 +15,12 @@ import { canonicalPath } from "./location.ts";
 import { deletedStats } from "./deleted_stats.ts";
 import { askYes } from "./prompt.ts";
 import { DASHES } from "./repo_stats.ts";
+import { DELETION, SAVE_SPACE } from "./option_groups.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession, openStore, type Session, type StoreSession } from "./session.ts";
 import { resolveLocation } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { commandError, parseInteger } from "./values.ts";
+import { commandError } from "./values.ts";
 
 interface DeleteValues extends SelectionValues {
   location: string;
@@ -41,10 +42,10 @@ const spec: CommandSpec = {
     `Deletes the archives that are named or chosen; what other archives need stays. Run compact afterwards to get
 the space back. With only a repository, deletes all of it, after a question.`,
   options: [
-    { flags: ["-n", "--dry-run"], name: "dry_run", help: "show what would be done, but change nothing" },
+    DELETION.dryRun,
     { flags: ["--list"], name: "output_list", help: "print the archives that are deleted" },
-    { flags: ["-s", "--stats"], name: "stats", help: "print statistics of what was deleted" },
-    { flags: ["--quick-stats"], name: "quick_stats", help: "the same without those of the whole repository" },
+    DELETION.stats,
+    DELETION.quickStats,
     {
       flags: ["--cache-only"],
       name: "cache_only",
@@ -61,15 +62,8 @@ the space back. With only a repository, deletes all of it, after a question.`,
       name: "keep_security_info",
       help: "keep what this machine remembers of a repository that is deleted",
     },
-    { flags: ["--save-space"], name: "save_space", help: "work slower, but with less space" },
-    {
-      flags: ["-c", "--checkpoint-interval"],
-      name: "checkpoint_interval",
-      metavar: "SECONDS",
-      parse: parseInteger,
-      default: 1800,
-      help: "accepted for compatibility: all archives of one call are deleted in one transaction",
-    },
+    SAVE_SPACE,
+    DELETION.checkpointInterval,
     ...SELECTION_OPTIONS,
   ],
   positionals: [

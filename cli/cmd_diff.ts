@@ -7,6 +7,7 @@ import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { diffJson, diffText, parseSortFields, sortDiffs } from "./diff_output.ts";
 import { LineBuffer } from "./line_buffer.ts";
+import { NUMERIC_OWNER } from "./option_groups.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -42,13 +43,7 @@ Fields for --sort-by: path size size_diff size_added size_removed user group uid
       name: "numeric_ids",
       help: "accepted for compatibility: owners are compared by name, as borg does with this option, too",
     },
-    {
-      flags: ["--numeric-owner"],
-      name: "numeric_ids",
-      hidden: true,
-      help: "deprecated, use --numeric-ids",
-      deprecated: "use --numeric-ids",
-    },
+    NUMERIC_OWNER,
     {
       flags: ["--same-chunker-params"],
       name: "same_chunker_params",

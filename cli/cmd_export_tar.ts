@@ -4,12 +4,12 @@ import { printable } from "../core/bytes/mod.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { ObjectThreads } from "./object_workers.ts";
+import { STRIP_COMPONENTS } from "./option_groups.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { openTarOutput, tarFilter } from "./tar_stream.ts";
-import { parseInteger } from "./values.ts";
 
 interface ExportValues extends PatternValues {
   location: string;
@@ -42,15 +42,7 @@ contents, in whole seconds.`,
     },
     { flags: ["--list"], name: "output_list", help: "print the path of each file" },
     ...PATTERN_OPTIONS,
-    {
-      flags: ["--strip-components"],
-      name: "strip_components",
-      metavar: "NUMBER",
-      parse: parseInteger,
-      default: 0,
-      group: "include and exclude",
-      help: "drop this many leading elements of each path; shorter paths are left out",
-    },
+    STRIP_COMPONENTS,
   ],
   positionals: [
     { name: "location", metavar: "ARCHIVE", help: "what to export" },

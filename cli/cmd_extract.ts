@@ -4,11 +4,11 @@ import { printable } from "../core/bytes/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { makeTarget } from "./extract_target.ts";
 import { ObjectThreads } from "./object_workers.ts";
+import { NOBSDFLAGS, NUMERIC_OWNER, STRIP_COMPONENTS } from "./option_groups.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
-import { parseInteger } from "./values.ts";
 
 interface ExtractValues extends PatternValues {
   location: string;
@@ -38,25 +38,13 @@ and most flags takes root.`,
     { flags: ["--list"], name: "output_list", help: "print the path of each file" },
     { flags: ["-n", "--dry-run"], name: "dry_run", help: "fetch and verify everything, but write nothing" },
     { flags: ["--numeric-ids"], name: "numeric_ids", help: "restore owners by number, not by name" },
-    {
-      flags: ["--numeric-owner"],
-      name: "numeric_ids",
-      hidden: true,
-      help: "deprecated, use --numeric-ids",
-      deprecated: "use --numeric-ids",
-    },
+    NUMERIC_OWNER,
     {
       flags: ["--noflags"],
       name: "noflags",
       help: "do not set file flags (nodump, immutable, append only, …)",
     },
-    {
-      flags: ["--nobsdflags"],
-      name: "noflags",
-      hidden: true,
-      help: "deprecated, use --noflags",
-      deprecated: "use --noflags",
-    },
+    NOBSDFLAGS,
     { flags: ["--noacls"], name: "noacls", help: "do not set access control lists" },
     { flags: ["--noxattrs"], name: "noxattrs", help: "do not set extended attributes" },
     { flags: ["--stdout"], name: "stdout", help: "write all contents to standard output" },
@@ -67,15 +55,7 @@ and most flags takes root.`,
       help: "go on with an extraction that was interrupted: leave files alone that are complete",
     },
     ...PATTERN_OPTIONS,
-    {
-      flags: ["--strip-components"],
-      name: "strip_components",
-      metavar: "NUMBER",
-      parse: parseInteger,
-      default: 0,
-      group: "include and exclude",
-      help: "drop this many leading elements of each path; shorter paths are skipped",
-    },
+    STRIP_COMPONENTS,
   ],
   positionals: [
     { name: "location", metavar: "ARCHIVE", help: "what to extract" },

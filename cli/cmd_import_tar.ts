@@ -1,11 +1,6 @@
 /** `import-tar`: a new archive of the contents of a tar file. */
 import {
-  ArchiveWriter,
-  Backup,
-  ChunkListRecorder,
-  ChunkSink,
   deviceNumber,
-  Interrupted,
   type Item,
   type PipeEntry,
   type Source,
@@ -14,20 +9,17 @@ import {
   TarType,
 } from "../core/archive/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
-import { createChunker, largestChunk } from "../core/chunk/mod.ts";
 import { normalizePath, toArchivePath } from "../core/fs/mod.ts";
-import { ChunksIndex } from "../core/local/mod.ts";
-import { monotonicMs } from "../core/platform/mod.ts";
-import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
-import { makeBreath } from "./breath.ts";
-import { archiveOrigin, resolveTimestamp, showFileStatus } from "./new_archive.ts";
+import { backUp } from "./backup.ts";
+import { resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import type { CommandContext } from "./context.ts";
-import { CREATE_SPEC, type CreateValues } from "./create_options.ts";
+import type { CreateValues } from "./create_options.ts";
 import { printStats } from "./create_stats.ts";
 import { ObjectThreads } from "./object_workers.ts";
-import { openSession, type Session } from "./session.ts";
-import type { Command, CommandSpec, OptionSpec } from "./spec.ts";
+import { ARCHIVE, TELLING } from "./option_groups.ts";
+import { openSession } from "./session.ts";
+import type { Command, CommandSpec } from "./spec.ts";
 import { openTarInput, tarFilter, type TarInput } from "./tar_stream.ts";
 
 interface ImportValues extends CreateValues {
@@ -35,9 +27,6 @@ interface ImportValues extends CreateValues {
   tar_filter: string;
   ignore_zeros: boolean;
 }
-
-/** An option that `create` has, too. */
-const shared = (name: string): OptionSpec => CREATE_SPEC.options.find((option) => option.name === name)!;
 
 const spec: CommandSpec = {
   name: "import-tar",
@@ -61,17 +50,13 @@ several, one behind the other, is read to its end with --ignore-zeros.`,
       default: "auto",
       help: "pipe the file through this program (default: auto, by the name of TARFILE)",
     },
-    ...["stats", "quick_stats", "output_list"].map(shared),
-    { ...shared("output_filter"), once: true },
-    shared("json"),
+    ...Object.values(TELLING),
     {
       flags: ["--ignore-zeros"],
       name: "ignore_zeros",
       help: "go on behind blocks of zeros, which else are the end",
     },
-    ...["comment", "timestamp", "checkpoint_interval"].map(shared),
-    { ...shared("chunker_params"), once: true },
-    shared("compression"),
+    ...Object.values(ARCHIVE),
   ],
   positionals: [
     { name: "location", metavar: "ARCHIVE", help: "REPOSITORY::NAME of the archive to make" },
@@ -92,66 +77,21 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   log(context.reporter, "INFO", `Creating archive at "${session.location.processed}"`);
   const filter = tarFilter(values.tar_filter, values.tarfile, "read");
   const input = openTarInput(context, values.tarfile, filter);
+  let writer;
   try {
-    await importTar(context, session, values, { input, timestampUs });
+    writer = await backUp(context, session, values, {
+      source: tarSource(context, values, input),
+      spawner: new ObjectThreads(context),
+      timestampUs,
+      // What a filter that failed has not unpacked must not look like a whole archive.
+      ended: () => input.end(),
+      done: "imported",
+    });
   } catch (error) {
     input.abort();
     throw error;
   }
-}
-
-async function importTar(
-  context: CommandContext,
-  session: Session,
-  values: ImportValues,
-  { input, timestampUs }: { input: TarInput; timestampUs: number | undefined },
-): Promise<void> {
-  const { store, codec, manifest, location } = session;
-  const seen = new ChunksIndex();
-  const sink = new ChunkSink(store, codec, seen, {
-    compression: values.compression,
-    largestChunk: largestChunk(values.chunker_params),
-    spawner: new ObjectThreads(context),
-    breathe: makeBreath(),
-  });
-  const recorder = new ChunkListRecorder(() => new ChunksIndex());
-  const chunker = createChunker(values.chunker_params, codec.chunkSeed);
-  try {
-    const writer = new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
-      name: location.archive!,
-      comment: session.fill(values.comment),
-      chunkerParams: values.chunker_params,
-      ...archiveOrigin(context),
-      ...(timestampUs === undefined ? {} : { timestampUs }),
-    });
-    const backup = new Backup(tarSource(context, values, input), writer, sink, chunker, context.reporter, {
-      checkpointIntervalMs: values.checkpoint_interval * 1000,
-      nowMs: monotonicMs,
-      interrupted: context.interrupted,
-      breathe: makeBreath(),
-    });
-    context.stopCleanly();
-    session.expectWrites({ chunks: true });
-    try {
-      await backup.run();
-      // What a filter that failed has not unpacked must not look like a whole archive.
-      await input.end();
-      const { stats } = await writer.save();
-      recorder.keep(session.chunkLists(), writer.id!, stats!);
-    } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
-      session.afterCommit();
-      throw new AppError("Error", ["Interrupted: what was imported so far is kept as a checkpoint"]);
-    }
-    session.afterCommit();
-    context.reporter.finish();
-    if (values.stats || values.quick_stats || values.json) await printStats(context, session, values, writer);
-  } finally {
-    recorder.dispose();
-    sink.dispose();
-    chunker.dispose();
-    seen.dispose();
-  }
+  await printStats(context, session, values, writer);
 }
 
 const TYPES: ReadonlyMap<number, { status: string; mode: number }> = new Map([

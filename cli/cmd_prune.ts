@@ -18,6 +18,7 @@ import { SELECTION_OPTIONS, type SelectionValues } from "./archive_selection.ts"
 import type { CommandContext } from "./context.ts";
 import { deletedStats } from "./deleted_stats.ts";
 import { formatLocalTime } from "./local_time.ts";
+import { DELETION, SAVE_SPACE } from "./option_groups.ts";
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command, CommandSpec, OptionSpec } from "./spec.ts";
@@ -75,10 +76,10 @@ for the others. The time is that of the start of the backup, in the local time z
 
 What interrupted backups left behind (checkpoints) is deleted, unless it is the newest of all.`,
   options: [
-    { flags: ["-n", "--dry-run"], name: "dry_run", help: "show what would be done, but change nothing" },
+    DELETION.dryRun,
     { flags: ["--force"], name: "forced", help: "delete damaged archives too" },
-    { flags: ["-s", "--stats"], name: "stats", help: "print statistics of what was deleted" },
-    { flags: ["--quick-stats"], name: "quick_stats", help: "the same without those of the whole repository" },
+    DELETION.stats,
+    DELETION.quickStats,
     { flags: ["--list"], name: "output_list", help: "print the archives that are kept and deleted, and why" },
     {
       flags: ["--keep-within"],
@@ -108,15 +109,8 @@ What interrupted backups left behind (checkpoints) is deleted, unless it is the 
     ),
     keep(["-y", "--keep-yearly"], "yearly", "N archives of different years"),
     ...SELECTION_OPTIONS.filter(({ name }) => name === "prefix" || name === "glob_archives"),
-    { flags: ["--save-space"], name: "save_space", help: "work slower, but with less space" },
-    {
-      flags: ["-c", "--checkpoint-interval"],
-      name: "checkpoint_interval",
-      metavar: "SECONDS",
-      parse: parseInteger,
-      default: 1800,
-      help: "accepted for compatibility: all archives of one call are deleted in one transaction",
-    },
+    SAVE_SPACE,
+    DELETION.checkpointInterval,
   ],
   positionals: [{
     name: "location",

@@ -1,9 +1,7 @@
 /** `recreate`: archives made anew from old ones. */
 import {
   type Archive,
-  ArchiveWriter,
-  ChunkListRecorder,
-  ChunkSink,
+  type ChunkSinkOptions,
   Interrupted,
   ItemFilter,
   recreatedMeta,
@@ -21,7 +19,7 @@ import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import { makeBreath } from "./breath.ts";
-import { archiveOrigin, resolveTimestamp, showFileStatus } from "./new_archive.ts";
+import { NewArchive, resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import type { CommandContext } from "./context.ts";
 import { printStats } from "./create_stats.ts";
 import { ObjectThreads } from "./object_workers.ts";
@@ -187,72 +185,57 @@ class RecreateWork implements Disposable {
       spawner: options.spawner,
       breathe: options.breathe,
     };
-    const resources: Disposable[] = [];
-    using _all: Disposable = {
-      [Symbol.dispose]: () => resources.reverse().forEach((resource) => resource[Symbol.dispose]()),
-    };
-    const sink = new ChunkSink(store, codec, this.#seen, packing);
-    resources.push({ [Symbol.dispose]: () => sink.dispose() });
-    let contents: ChunkSink | Repacker | null = options.rechunk === null ? null : sink;
-    if (values.recompress !== "never") {
-      const repacker = new Repacker(store, codec, this.#repacked, {
-        ...packing,
-        always: values.recompress === "always",
-      });
-      resources.push({ [Symbol.dispose]: () => repacker.dispose() });
-      contents = repacker;
-    }
-    const recorder = new ChunkListRecorder(() => new ChunksIndex());
-    resources.push({ [Symbol.dispose]: () => recorder.dispose() });
-    const writer = this.#writer(archive, { sink, recorder, params });
+    using made = this.#newArchive(archive, params, packing);
     if (target === undefined) await this.#replacement.prepare();
     context.stopCleanly();
+    const repacker = values.recompress === "never" ? null : new Repacker(store, codec, this.#repacked, {
+      ...packing,
+      always: values.recompress === "always",
+    });
+    const contents = repacker ?? (options.rechunk === null ? null : made.sink);
     try {
-      await new Recreation(archive, writer, { metadata: sink, contents }, context.reporter, options).run();
+      await new Recreation(archive, made.writer, { metadata: made.sink, contents }, context.reporter, options)
+        .run();
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       session.afterCommit();
       throw new AppError("Error", [
         "Interrupted: the archive is as it was; what was made is kept as a checkpoint",
       ]);
+    } finally {
+      repacker?.dispose();
     }
-    await this.#finish(archive, writer, recorder);
+    await this.#finish(archive, made);
     session.afterCommit();
-    context.reporter.finish();
-    if (!values.stats) return;
-    await printStats(
-      context,
-      session,
-      { quick_stats: false, json: false, name: target ?? archive.name },
-      writer,
-    );
+    await printStats(context, session, {
+      stats: values.stats,
+      quick_stats: false,
+      json: false,
+      name: target ?? archive.name,
+    }, made.writer);
   }
 
-  async #finish(archive: Archive, writer: ArchiveWriter, recorder: ChunkListRecorder): Promise<void> {
+  async #finish(archive: Archive, made: NewArchive): Promise<void> {
     const { manifest } = this.session;
     const old = manifest.archives.get(archive.name)!;
     const inPlace = this.options.target === undefined;
-    const { stats } = inPlace ? await writer.complete() : await writer.save();
-    recorder.keep(this.session.chunkLists(), writer.id!, stats!);
+    made.noteChunks(inPlace ? await made.writer.complete() : await made.writer.save());
     if (inPlace) await this.#replacement.replace(old, { nowUs: this.context.nowUs() });
   }
 
-  #writer(
-    archive: Archive,
-    { sink, recorder, params }: { sink: ChunkSink; recorder: ChunkListRecorder; params: ChunkerParams },
-  ): ArchiveWriter {
+  #newArchive(archive: Archive, chunkerParams: ChunkerParams, packing: ChunkSinkOptions): NewArchive {
     const { context, session, values } = this;
-    const { store, codec, manifest } = session;
     const { target, timestampUs } = this.options;
-    return new ArchiveWriter({ store, codec, manifest, sink, recorder, nowUs: context.nowUs }, {
+    return new NewArchive(context, session, {
       name: target ?? archive.name,
       ...(target === undefined ? { replacesAs: archive.name + TEMPORARY } : {}),
       comment: values.comment === undefined ? archive.meta.comment : session.fill(values.comment),
-      chunkerParams: params,
-      ...archiveOrigin(context),
+      chunkerParams,
       adjust: (meta) =>
         recreatedMeta(meta, archive.meta, { keepTimes: timestampUs === undefined, cmdline: context.argv }),
-      ...(timestampUs === undefined ? {} : { timestampUs }),
+      timestampUs,
+      packing,
+      seen: this.#seen,
     });
   }
 

@@ -1,12 +1,12 @@
 /** The options of `create`, and what they parse to. */
 import type { ChangedBy } from "../core/fs/mod.ts";
 import type { ChunkerParams } from "../core/chunk/mod.ts";
-import { DEFAULT_CHUNKER_PARAMS, parseChunkerParams } from "../core/chunk/mod.ts";
-import { type Compression, parseCompression } from "../core/object/mod.ts";
+import type { Compression } from "../core/object/mod.ts";
 import { type FilesCacheChoice, parseFilesCacheMode } from "./files_cache_mode.ts";
+import { ARCHIVE, NOBSDFLAGS, NUMERIC_OWNER, TAGGED_FOLDERS, TELLING } from "./option_groups.ts";
 import { PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import type { CommandSpec } from "./spec.ts";
-import { parseInteger, parseOctal, parsePath } from "./values.ts";
+import { parseOctal, parsePath } from "./values.ts";
 
 export interface CreateValues extends PatternValues {
   location: string;
@@ -49,7 +49,6 @@ export interface CreateValues extends PatternValues {
 }
 
 const fsGroup = "file system";
-const archiveGroup = "archive";
 
 export const CREATE_SPEC: CommandSpec = {
   name: "create",
@@ -68,17 +67,11 @@ i contents of a pipe, C changed while it was read, E could not be read, x exclud
 The line of a folder comes behind those of its contents; in the archive the folder itself comes first.`,
   options: [
     { flags: ["-n", "--dry-run"], name: "dry_run", help: "show what would be done, but store nothing" },
-    { flags: ["-s", "--stats"], name: "stats", help: "print statistics at the end" },
-    { flags: ["--quick-stats"], name: "quick_stats", help: "print statistics of the new archive only" },
-    { flags: ["--list"], name: "output_list", help: "print each file with its status letter" },
-    {
-      flags: ["--filter"],
-      name: "output_filter",
-      metavar: "LETTERS",
-      once: true,
-      help: "with --list, print only files with one of these status letters",
-    },
-    { flags: ["--json"], name: "json", help: "print statistics as JSON" },
+    TELLING.stats,
+    TELLING.quickStats,
+    TELLING.list,
+    TELLING.filter,
+    TELLING.json,
     {
       flags: ["--stdin-name"],
       name: "stdin_name",
@@ -130,26 +123,7 @@ The line of a folder comes behind those of its contents; in the archive the fold
       help: "what separates these paths; \\0 and \\n are understood (default: \\n)",
     },
     ...PATTERN_OPTIONS,
-    {
-      flags: ["--exclude-caches"],
-      name: "exclude_caches",
-      group: "include and exclude",
-      help: "leave out folders that hold a CACHEDIR.TAG file",
-    },
-    {
-      flags: ["--exclude-if-present"],
-      name: "exclude_if_present",
-      metavar: "NAME",
-      repeat: "append",
-      group: "include and exclude",
-      help: "leave out folders that hold something of this name",
-    },
-    {
-      flags: ["--keep-exclude-tags"],
-      name: "keep_exclude_tags",
-      group: "include and exclude",
-      help: "of folders left out by the two options above, keep the folder and the mark",
-    },
+    ...TAGGED_FOLDERS,
     {
       flags: ["--exclude-nodump"],
       name: "exclude_nodump",
@@ -163,13 +137,7 @@ The line of a folder comes behind those of its contents; in the archive the fold
       help: "do not enter other file systems that are mounted below",
     },
     { flags: ["--numeric-ids"], name: "numeric_ids", group: fsGroup, help: "store owners by number only" },
-    {
-      flags: ["--numeric-owner"],
-      name: "numeric_ids",
-      hidden: true,
-      help: "deprecated, use --numeric-ids",
-      deprecated: "use --numeric-ids",
-    },
+    NUMERIC_OWNER,
     {
       flags: ["--noatime"],
       name: "noatime",
@@ -196,13 +164,7 @@ The line of a folder comes behind those of its contents; in the archive the fold
       group: fsGroup,
       help: "do not store file flags (nodump, immutable, append only, compressed)",
     },
-    {
-      flags: ["--nobsdflags"],
-      name: "noflags",
-      hidden: true,
-      help: "deprecated, use --noflags",
-      deprecated: "use --noflags",
-    },
+    NOBSDFLAGS,
     { flags: ["--noacls"], name: "noacls", group: fsGroup, help: "do not store access control lists" },
     { flags: ["--noxattrs"], name: "noxattrs", group: fsGroup, help: "do not store extended attributes" },
     {
@@ -246,49 +208,7 @@ The line of a folder comes behind those of its contents; in the archive the fold
       hidden: true,
       help: "accepted for compatibility: there is no cache to synchronize",
     },
-    {
-      flags: ["--comment"],
-      name: "comment",
-      metavar: "COMMENT",
-      default: "",
-      group: archiveGroup,
-      help: "a remark to keep with the archive; placeholders are understood",
-    },
-    {
-      flags: ["--timestamp"],
-      name: "timestamp",
-      metavar: "TIMESTAMP",
-      group: archiveGroup,
-      help: "date and time of the archive (UTC, yyyy-mm-ddThh:mm:ss), or a file whose time to take",
-    },
-    {
-      flags: ["-c", "--checkpoint-interval"],
-      name: "checkpoint_interval",
-      metavar: "SECONDS",
-      parse: parseInteger,
-      default: 1800,
-      group: archiveGroup,
-      help: "save what there is every so often (default: 1800)",
-    },
-    {
-      flags: ["--chunker-params"],
-      name: "chunker_params",
-      metavar: "PARAMS",
-      parse: parseChunkerParams,
-      once: true,
-      default: DEFAULT_CHUNKER_PARAMS,
-      group: archiveGroup,
-      help: "how to cut files: ALGORITHM,MIN_EXP,MAX_EXP,MASK_BITS,WINDOW (default: buzhash,19,23,21,4095)",
-    },
-    {
-      flags: ["-C", "--compression"],
-      name: "compression",
-      metavar: "COMPRESSION",
-      parse: parseCompression,
-      default: parseCompression("lz4"),
-      group: archiveGroup,
-      help: "none, lz4, zstd[,1-22], zlib[,0-9], lzma[,0-9], auto,…, obfuscate,… (default: lz4)",
-    },
+    ...Object.values(ARCHIVE),
   ],
   positionals: [
     { name: "location", metavar: "ARCHIVE", help: "REPOSITORY::NAME of the archive to make" },

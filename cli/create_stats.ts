@@ -1,4 +1,4 @@
-/** What `create --stats` and `create --json` print. */
+/** What `create --stats` and `create --json` print, and their like. */
 import type { ArchiveWriter } from "../core/archive/mod.ts";
 import { hexOfId } from "../core/bytes/mod.ts";
 import { MAX_DATA_SIZE } from "../core/store/mod.ts";
@@ -19,12 +19,15 @@ import {
 import { OUTPUT_LOGGER } from "./report_base.ts";
 import type { Session } from "./session.ts";
 
+/** Tells of a new archive what `--stats`, `--quick-stats` or `--json` wants to know, or nothing. */
 export async function printStats(
   context: CommandContext,
   session: Session,
-  values: Pick<CreateValues, "quick_stats" | "json"> & { name?: string },
+  values: Pick<CreateValues, "stats" | "quick_stats" | "json"> & { name?: string },
   writer: ArchiveWriter,
 ): Promise<void> {
+  context.reporter.finish();
+  if (!values.stats && !values.quick_stats && !values.json) return;
   const name = values.name ?? session.location.archive;
   const totals = values.quick_stats ? null : await repositoryTotals(session);
   const { iec } = context.common;

@@ -1,6 +1,16 @@
-/** What the commands that make archives share: who made it, when, and which files are shown. */
+/** What the commands that make archives share: who made it, when, which files are shown, and its way into the repository. */
+import {
+  type ArchiveMeta,
+  ArchiveWriter,
+  type ArchiveWriterOptions,
+  ChunkListRecorder,
+  ChunkSink,
+  type ChunkSinkOptions,
+} from "../core/archive/mod.ts";
+import { ChunksIndex } from "../core/local/mod.ts";
 import { OsError } from "../core/errors.ts";
 import type { CommandContext } from "./context.ts";
+import type { Session } from "./session.ts";
 import { parseDateTime, usageError } from "./values.ts";
 
 /** Where an archive comes from, as its metadata says. */
@@ -33,4 +43,48 @@ export function resolveTimestamp(context: CommandContext, text: string | undefin
   const us = parseDateTime(text);
   if (us === null) throw usageError(`--timestamp: neither a file nor a date and time: '${text}'`);
   return us;
+}
+
+export interface NewArchiveOptions
+  extends Omit<ArchiveWriterOptions, keyof ReturnType<typeof archiveOrigin> | "timestampUs"> {
+  /** Microseconds since 1970; undefined: the present. */
+  timestampUs: number | undefined;
+  packing: ChunkSinkOptions;
+  /** Learns of every chunk that passes. */
+  seen: ChunksIndex;
+}
+
+/** An archive in the making: where its chunks go, who writes it, and what this machine notes of it. */
+export class NewArchive implements Disposable {
+  readonly sink: ChunkSink;
+  readonly writer: ArchiveWriter;
+  readonly #recorder = new ChunkListRecorder(() => new ChunksIndex());
+
+  /** Throws Archive.AlreadyExists. */
+  constructor(context: CommandContext, private readonly session: Session, options: NewArchiveOptions) {
+    const { timestampUs, packing, seen, ...about } = options;
+    const { store, codec, manifest } = session;
+    this.sink = new ChunkSink(store, codec, seen, packing);
+    const into = { store, codec, manifest, sink: this.sink, recorder: this.#recorder, nowUs: context.nowUs };
+    try {
+      this.writer = new ArchiveWriter(into, {
+        ...about,
+        ...archiveOrigin(context),
+        ...(timestampUs === undefined ? {} : { timestampUs }),
+      });
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** It is complete: notes which chunks it has. */
+  noteChunks({ stats }: ArchiveMeta): void {
+    this.#recorder.keep(this.session.chunkLists(), this.writer.id!, stats!);
+  }
+
+  [Symbol.dispose](): void {
+    this.#recorder.dispose();
+    this.sink.dispose();
+  }
 }

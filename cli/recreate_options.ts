@@ -1,9 +1,9 @@
 /** The options of `recreate`, and what they parse to. */
 import { type ChunkerParams, parseChunkerParams } from "../core/chunk/mod.ts";
 import type { Compression } from "../core/object/mod.ts";
-import { CREATE_SPEC } from "./create_options.ts";
+import { ARCHIVE, TAGGED_FOLDERS, TELLING } from "./option_groups.ts";
 import { PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import type { CommandSpec } from "./spec.ts";
 import { parsePath } from "./values.ts";
 
 export interface RecreateValues extends PatternValues {
@@ -25,10 +25,6 @@ export interface RecreateValues extends PatternValues {
   chunker_params: ChunkerParams | undefined;
 }
 
-/** An option that `create` has, too. */
-const shared = (flag: string): OptionSpec =>
-  CREATE_SPEC.options.find((option) => option.flags.includes(flag))!;
-
 export const RECREATE_SPEC: CommandSpec = {
   name: "recreate",
   summary: "make archives anew: leave files out, cut or compress in another way",
@@ -40,18 +36,16 @@ any more is deleted; run compact afterwards to get the space back.
 
 Chunks that are compressed anew are shared: other archives that have them keep saying what they took before.`,
   options: [
-    { flags: ["--list"], name: "output_list", help: "print each file with its status letter" },
-    { ...shared("--filter"), once: true },
+    TELLING.list,
+    TELLING.filter,
     {
       flags: ["-n", "--dry-run"],
       name: "dry_run",
       help: "show what would stay (-) and go (x), but change nothing",
     },
-    { flags: ["-s", "--stats"], name: "stats", help: "print statistics at the end" },
+    TELLING.stats,
     ...PATTERN_OPTIONS,
-    shared("--exclude-caches"),
-    shared("--exclude-if-present"),
-    shared("--keep-exclude-tags"),
+    ...TAGGED_FOLDERS,
     {
       flags: ["--target"],
       name: "target",
@@ -59,7 +53,7 @@ Chunks that are compressed anew are shared: other archives that have them keep s
       group: "archive",
       help: "name of the new archive; the old one stays (only with one archive)",
     },
-    shared("--checkpoint-interval"),
+    ARCHIVE.checkpointInterval,
     {
       flags: ["--comment"],
       name: "comment",
@@ -67,8 +61,8 @@ Chunks that are compressed anew are shared: other archives that have them keep s
       group: "archive",
       help: "a remark to keep with the archive instead of its old one",
     },
-    shared("--timestamp"),
-    shared("--compression"),
+    ARCHIVE.timestamp,
+    ARCHIVE.compression,
     {
       flags: ["--recompress"],
       name: "recompress",
