@@ -26,6 +26,7 @@ export interface CreateValues extends PatternValues {
   noacls: boolean;
   noxattrs: boolean;
   exclude_nodump: boolean;
+  exclude_dataless: boolean;
   exclude_caches: boolean;
   exclude_if_present: string[];
   keep_exclude_tags: boolean;
@@ -129,6 +130,12 @@ The line of a folder comes behind those of its contents; in the archive the fold
       name: "exclude_nodump",
       group: "include and exclude",
       help: "leave out files and folders that are flagged nodump",
+    },
+    {
+      flags: ["--exclude-dataless"],
+      name: "exclude_dataless",
+      group: "include and exclude",
+      help: "leave out what macOS would first have to fetch from a cloud (flagged dataless)",
     },
     {
       flags: ["-x", "--one-file-system"],

@@ -30,6 +30,7 @@ import {
   openAttributes,
   openFiles,
   type Stat,
+  UF_NODUMP,
 } from "../../../core/platform/mod.ts";
 import { OsError } from "../../../core/errors.ts";
 import { openBelow } from "../../fixtures/open_files.ts";
@@ -98,7 +99,7 @@ function planOf(root: string, options: Partial<WalkPlan> = {}): WalkPlan {
     rules: [],
     tags: null,
     keepTags: false,
-    excludeNodump: false,
+    excludedFlags: 0,
     ...options,
   };
 }
@@ -183,7 +184,7 @@ Deno.test("a walk ahead tells the same as a walk, whatever is excluded, marked o
     planOf(folder.path),
     planOf(`${folder.path}//a/./`, { oneFileSystem: true }),
     planOf(folder.path, { rules, tags }),
-    planOf(folder.path, { rules, tags, keepTags: true, excludeNodump: true, skip: [{ dev, ino }] }),
+    planOf(folder.path, { rules, tags, keepTags: true, excludedFlags: UF_NODUMP, skip: [{ dev, ino }] }),
     planOf(folder.at("z")),
     planOf(folder.at("a/link")),
     planOf(folder.at("missing")),
