@@ -297,6 +297,8 @@ Deno.test("numbers of extended attributes are Rust's, those of file flags Rust's
     SF_IMMUTABLE: 0x20000,
     SF_APPEND: 0x40000,
     SF_NOUNLINK: 0x100000,
+    // Since Python 3.13.
+    SF_DATALESS: 0x40000000,
   };
   const ours = Object.entries(attributes).filter(([name]) => /^[US]F_/.test(name));
   assert.deepEqual(Object.fromEntries(ours), flags);
