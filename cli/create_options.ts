@@ -26,6 +26,7 @@ export interface CreateValues extends PatternValues {
   noacls: boolean;
   noxattrs: boolean;
   exclude_nodump: boolean;
+  exclude_dataless: boolean;
   exclude_caches: boolean;
   exclude_if_present: string[];
   keep_exclude_tags: boolean;
@@ -155,6 +156,12 @@ The line of a folder comes behind those of its contents; in the archive the fold
       name: "exclude_nodump",
       group: "include and exclude",
       help: "leave out files and folders that are flagged nodump",
+    },
+    {
+      flags: ["--exclude-dataless"],
+      name: "exclude_dataless",
+      group: "include and exclude",
+      help: "leave out files whose contents are in a cloud only (macOS), which reading would fetch",
     },
     {
       flags: ["-x", "--one-file-system"],

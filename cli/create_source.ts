@@ -32,7 +32,9 @@ import {
   S_IFIFO,
   S_IFLNK,
   S_IFMT,
+  SF_DATALESS,
   type Stat,
+  UF_NODUMP,
 } from "../core/platform/mod.ts";
 import type { CommandContext } from "./context.ts";
 import type { CreateValues } from "./create_options.ts";
@@ -212,7 +214,7 @@ export function aheadOptions(
       ? { excludeCaches: values.exclude_caches, ifPresent: values.exclude_if_present }
       : null,
     keepTags: values.keep_exclude_tags,
-    excludeNodump: values.exclude_nodump,
+    excludeFlags: (values.exclude_nodump ? UF_NODUMP : 0) | (values.exclude_dataless ? SF_DATALESS : 0),
   };
   return { files: context.files, plan, attributes: !values.noacls || !values.noxattrs };
 }

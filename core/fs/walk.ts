@@ -68,7 +68,7 @@ export interface WalkOptions {
   /** Called when the walk goes into a folder by an open descriptor, yielded or not, and when it leaves it (`walk_ahead.ts`). */
   onEnter?: (name: string, stat: Stat) => void;
   onExit?: () => void;
-  /** Asked last: true excludes a file, or a folder and all that is in it (`--exclude-nodump`). */
+  /** Asked last: true excludes a file, or a folder and all that is in it (`--exclude-nodump` and its like). */
   leaveOut?: (path: string, stat: Stat) => boolean;
   /** How many folders are kept open at a time; default 32, at least 2. */
   maxOpenFolders?: number;

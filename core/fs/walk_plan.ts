@@ -1,5 +1,5 @@
 /** What a walk is to do, as plain data: it can be sent to another thread (`walk_ahead.ts`). */
-import { type Attributes, type Files, UF_NODUMP } from "../platform/mod.ts";
+import type { Attributes, Files } from "../platform/mod.ts";
 import { parsePattern, PathMatcher, type Rule, type Verdict } from "./patterns.ts";
 import { type TagOptions, tagsOf } from "./tag_files.ts";
 import type { WalkOptions } from "./walk.ts";
@@ -13,8 +13,8 @@ export interface WalkPlan {
   /** Which folders say of themselves that they need no backup; null: none are looked for. */
   tags: TagOptions | null;
   keepTags: boolean;
-  /** Leaves out what is flagged `nodump`. */
-  excludeNodump: boolean;
+  /** Leaves out what has one of these file flags. */
+  excludeFlags: number;
 }
 
 /** A {@link Rule} before its pattern is compiled. */
@@ -34,7 +34,7 @@ function withStyle({ text, style }: Rule["pattern"]): string {
 
 /** Options of a walker for `plan`; callbacks are the caller's to add. */
 export function walkOptions(plan: WalkPlan, files: Files, attributes: Attributes): WalkOptions {
-  const { root, oneFileSystem, skip, rules, tags, keepTags, excludeNodump } = plan;
+  const { root, oneFileSystem, skip, rules, tags, keepTags, excludeFlags } = plan;
   const options: WalkOptions = { files, roots: [root], oneFileSystem, skip, keepTags };
   if (rules.length > 0) {
     const matcher = new PathMatcher(
@@ -43,6 +43,8 @@ export function walkOptions(plan: WalkPlan, files: Files, attributes: Attributes
     options.matcher = (path) => matcher.match(path);
   }
   if (tags !== null) options.tagsOf = (folder) => tagsOf(files, folder, tags);
-  if (excludeNodump) options.leaveOut = (path, stat) => (attributes.flags(path, stat) & UF_NODUMP) !== 0;
+  if (excludeFlags !== 0) {
+    options.leaveOut = (path, stat) => (attributes.flags(path, stat) & excludeFlags) !== 0;
+  }
   return options;
 }

@@ -21,6 +21,8 @@ export const SF_ARCHIVED = 0x10000;
 export const SF_IMMUTABLE = 0x20000;
 export const SF_APPEND = 0x40000;
 export const SF_NOUNLINK = 0x100000;
+/** Of macOS: the contents are not on this machine, reading fetches them. */
+export const SF_DATALESS = 0x40000000;
 
 /**
  * A path, a name in an open folder, or an open descriptor. Of the first two a symbolic link in the last place is meant

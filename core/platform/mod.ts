@@ -27,6 +27,7 @@ export {
   type ReadAttributes,
   type ReadOptions,
   SF_APPEND,
+  SF_DATALESS,
   SF_IMMUTABLE,
   SF_NOUNLINK,
   UF_APPEND,

@@ -29,7 +29,9 @@ import {
   type FilesAt,
   openAttributes,
   openFiles,
+  SF_DATALESS,
   type Stat,
+  UF_NODUMP,
 } from "../../../core/platform/mod.ts";
 import { OsError } from "../../../core/errors.ts";
 import { openBelow } from "../../fixtures/open_files.ts";
@@ -98,7 +100,7 @@ function planOf(root: string, options: Partial<WalkPlan> = {}): WalkPlan {
     rules: [],
     tags: null,
     keepTags: false,
-    excludeNodump: false,
+    excludeFlags: 0,
     ...options,
   };
 }
@@ -183,7 +185,7 @@ Deno.test("a walk ahead tells the same as a walk, whatever is excluded, marked o
     planOf(folder.path),
     planOf(`${folder.path}//a/./`, { oneFileSystem: true }),
     planOf(folder.path, { rules, tags }),
-    planOf(folder.path, { rules, tags, keepTags: true, excludeNodump: true, skip: [{ dev, ino }] }),
+    planOf(folder.path, { rules, tags, keepTags: true, excludeFlags: UF_NODUMP, skip: [{ dev, ino }] }),
     planOf(folder.at("z")),
     planOf(folder.at("a/link")),
     planOf(folder.at("missing")),
@@ -197,6 +199,32 @@ Deno.test("a walk ahead tells the same as a walk, whatever is excluded, marked o
     }
   });
   assert.equal(openBelow(folder.path), 0);
+});
+
+Deno.test("what has an excluded flag is left out with all that is in it, and said to be", () => {
+  using folder = new Folder();
+  folder.make("cloud/inside", "cloud file", "here");
+  // No program can set the flag: its system does.
+  const cloudy = Object.create(attributes, {
+    flags: { value: (path: string) => path.includes("cloud") ? SF_DATALESS : UF_NODUMP },
+  });
+  const listed = (excludeFlags: number) => {
+    const events: unknown[] = [];
+    const options = walkOptions(planOf(folder.path, { excludeFlags }), files, cloudy);
+    const walker = new Walker({
+      ...options,
+      roots: [folder.at("cloud"), folder.at("cloud file"), folder.at("here")],
+      ...listeners(events),
+    });
+    return collect(walker, events).map((event) =>
+      (event as string[])[0] === "x" ? event : (event as string[])[0]
+    );
+  };
+  assert.deepEqual(listed(SF_DATALESS), [
+    ["x", folder.at("cloud")],
+    ["x", folder.at("cloud file")],
+    folder.at("here"),
+  ]);
 });
 
 Deno.test("a walk ahead tells of unreadable folders as a walk does", () => {
