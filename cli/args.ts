@@ -133,7 +133,8 @@ export function parseCommandArgs(spec: CommandSpec, args: string[]): Values {
   };
   parser.exit = (_status: number, message = ""): never => parser.error(message);
   parser.add_argument("-h", "--help", { dest: "help", action: "store_true" });
-  const known = [...spec.options, ...COMMON_OPTIONS];
+  const typed = (option: OptionSpec) => option.flags.some((flag) => args.includes(flag));
+  const known = [...spec.options, ...COMMON_OPTIONS].filter((option) => !option.exact || typed(option));
   const groups = new Map<string, Pick<Parser, "add_argument">>();
   for (const option of known) {
     const { exclusive } = option;

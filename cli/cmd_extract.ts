@@ -52,6 +52,7 @@ and most flags takes root.`,
     {
       flags: ["--continue"],
       name: "continue_extraction",
+      exact: true,
       help: "go on with an extraction that was interrupted: leave files alone that are complete",
     },
     ...PATTERN_OPTIONS,

@@ -26,6 +26,8 @@ export interface OptionSpec {
   readonly exclusive?: string;
   /** Giving it twice is an error, not a change of mind. Takes a value. */
   readonly once?: boolean;
+  /** Not by an abbreviation, and borg's options are abbreviated as if it were not there: it has no such option. */
+  readonly exact?: boolean;
   /** Heading in the help. */
   readonly group?: string;
   /** Still accepted, but not shown. */

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { findCommand } from "../../cli/args.ts";
 import { COMMANDS } from "../../cli/commands.ts";
-import { borgTest } from "../fixtures/borg.ts";
+import { type BorgPython, borgTest } from "../fixtures/borg.ts";
+import { borg14PythonTest } from "../fixtures/borg14.ts";
 import { borgParse, ownParse } from "../fixtures/command_lines.ts";
 
 const COMMON = [
@@ -259,9 +260,9 @@ const LINES: readonly string[] = [
   "benchmark crud r path more",
 ];
 
-borgTest("the main commands: the same command lines mean the same", async () => {
+async function compare(python?: BorgPython): Promise<void> {
   const lines = LINES.map((line) => line.split(" "));
-  const answers = borgParse(lines);
+  const answers = borgParse(lines, python);
   const wrong: string[] = [];
   for (const [i, argv] of lines.entries()) {
     const borg = answers[i]!;
@@ -282,4 +283,7 @@ borgTest("the main commands: the same command lines mean the same", async () => 
     }
   }
   assert.deepEqual(wrong, []);
-});
+}
+
+borgTest("the main commands: the same command lines mean the same", () => compare());
+borg14PythonTest("the main commands: the same command lines mean the same to borg 1.4", compare);

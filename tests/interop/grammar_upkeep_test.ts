@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { findCommand } from "../../cli/args.ts";
-import { borgTest } from "../fixtures/borg.ts";
+import { type BorgPython, borgTest } from "../fixtures/borg.ts";
+import { borg14PythonTest } from "../fixtures/borg14.ts";
 import { borgParse, ownParse } from "../fixtures/command_lines.ts";
 
 /** Values that both programs keep under the same name. */
@@ -155,32 +156,33 @@ const LINES: string[] = [
   "break-lock --lock-wait 1 r",
 ];
 
-borgTest(
-  "prune, rename, with-lock, config, upgrade, break-lock: the same command lines mean the same",
-  async () => {
-    const lines = LINES.map((line) => line.split(" "));
-    const answers = borgParse(lines);
-    const wrong: string[] = [];
-    for (const [i, argv] of lines.entries()) {
-      const borg = answers[i]!;
-      const own = await ownParse(argv);
-      if (typeof borg === "number" || typeof own === "number") {
-        if (borg !== own) {
-          wrong.push(
-            `${LINES[i]}: borg ${JSON.stringify(borg)}, here ${JSON.stringify(own)}`,
-          );
-        }
-        continue;
+async function compare(python?: BorgPython): Promise<void> {
+  const lines = LINES.map((line) => line.split(" "));
+  const answers = borgParse(lines, python);
+  const wrong: string[] = [];
+  for (const [i, argv] of lines.entries()) {
+    const borg = answers[i]!;
+    const own = await ownParse(argv);
+    if (typeof borg === "number" || typeof own === "number") {
+      if (borg !== own) {
+        wrong.push(
+          `${LINES[i]}: borg ${JSON.stringify(borg)}, here ${JSON.stringify(own)}`,
+        );
       }
-      const command = findCommand(argv).command!;
-      const pick = (values: Record<string, unknown>) =>
-        Object.fromEntries([...COMMON, ...NAMES[command]!].map((name) => [name, values[name] ?? null]));
-      try {
-        assert.deepEqual(pick(own), pick(borg));
-      } catch (error) {
-        wrong.push(`${LINES[i]}: ${(error as Error).message}`);
-      }
+      continue;
     }
-    assert.deepEqual(wrong, []);
-  },
-);
+    const command = findCommand(argv).command!;
+    const pick = (values: Record<string, unknown>) =>
+      Object.fromEntries([...COMMON, ...NAMES[command]!].map((name) => [name, values[name] ?? null]));
+    try {
+      assert.deepEqual(pick(own), pick(borg));
+    } catch (error) {
+      wrong.push(`${LINES[i]}: ${(error as Error).message}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+}
+
+const NAMED = "prune, rename, with-lock, config, upgrade, break-lock: the same command lines mean the same";
+borgTest(NAMED, () => compare());
+borg14PythonTest(`${NAMED} to borg 1.4`, compare);
