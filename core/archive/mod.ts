@@ -6,6 +6,7 @@ export type { ArchiveMeta, ArchiveTotals } from "./archive_meta.ts";
 export { ArchiveWriter, type ArchiveWriterOptions } from "./archive_writer.ts";
 export { ChunkListRecorder } from "./chunk_list_recorder.ts";
 export { ArchiveCheck } from "./check_archives.ts";
+export { ItemChunkCache } from "./item_chunk_cache.ts";
 export { ChunkSink, type ChunkSinkOptions } from "./chunk_sink.ts";
 export { Interrupted } from "./backup_stream.ts";
 export type { PipeEntry, Source } from "./backup_source.ts";
