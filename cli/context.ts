@@ -1,6 +1,7 @@
 /** What a running command has at hand. Made once by `main.ts`; nothing else reads the process's environment. */
 import type { Files, Host, Users } from "../core/platform/mod.ts";
 import type { CommonValues } from "./common_options.ts";
+import type { PassphraseDescriptor } from "./passphrase_descriptor.ts";
 import type { CliReporter } from "./report_base.ts";
 
 export interface CommandContext {
@@ -11,6 +12,8 @@ export interface CommandContext {
   env(name: string): string | undefined;
   /** All of them. */
   environment(): Record<string, string>;
+  /** What BORG_PASSPHRASE_FD names; null where it is not set. */
+  readonly passphraseDescriptor: PassphraseDescriptor | null;
   readonly common: CommonValues;
   readonly reporter: CliReporter;
   /** Arguments of the process, the program's name first: goes into the archive. */

@@ -32,6 +32,11 @@ export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
     ["BORG_REMOTE_PATH", "the program to run at the server; --remote-path goes before"],
     ["BORG_FILES_CACHE_SUFFIX", "part of the name of the files cache, to have another one for other sources"],
     ["BORG_FILES_CACHE_TTL", "after how many backups without it a file is forgotten by the files cache (20)"],
+    [
+      "BORG_LOGGING_CONF",
+      "a configuration of Python's logging, which is not followed, and a warning says so; use --log-json and the " +
+      "options for levels",
+    ],
     ["BORG_SHOW_SYSINFO", "no: says nothing of the system when reporting a bug, and in debug info"],
     [
       "BORG_WORKAROUNDS",
@@ -63,7 +68,6 @@ export const ENVIRONMENT_VARIABLES: readonly EnvironmentVariable[] = [
     ["ALCOVE_BENCHMARK_BYTES", "size of the data of benchmark cpu"],
   ]),
   ...of("without effect", [
-    ["BORG_LOGGING_CONF", "a configuration of Python's logging; use --log-json and the options for levels"],
     ["BORG_USE_CHUNKS_ARCHIVE", "a cache that Alcove does not have"],
     ["BORG_MSGPACK_VERSION_CHECK", "a library that Alcove does not use"],
     ["BORG_FUSE_IMPL", "libraries that Alcove does not use"],

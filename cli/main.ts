@@ -24,6 +24,7 @@ import { COMMANDS } from "./commands.ts";
 import type { CommonValues } from "./common_options.ts";
 import type { CommandContext } from "./context.ts";
 import { commandHelp, familyHelp, mainHelp } from "./help.ts";
+import { PassphraseDescriptor } from "./passphrase_descriptor.ts";
 import { JsonReporter } from "./report_json.ts";
 import type { CliReporter, ReporterOptions } from "./report_base.ts";
 import { TextReporter } from "./report_text.ts";
@@ -125,6 +126,13 @@ async function runCommand(
   const reporter = makeReporter(common);
   const context = makeContext(common, reporter, { argv, stopsAt: (signal) => stopsAt(signal, command) });
   for (const warning of warnings) log(reporter, "WARNING", warning);
+  if (env("BORG_LOGGING_CONF")) {
+    log(
+      reporter,
+      "WARNING",
+      "BORG_LOGGING_CONF has no effect: it is for Python's logging. Use the options for levels, and --log-json.",
+    );
+  }
   if (common.show_version) {
     reporter.emit({
       type: "log_message",
@@ -197,6 +205,7 @@ function makeContext(
   const files = openFiles();
   const users = new Users(files);
   const host = new Host({ hostId: env("BORG_HOST_ID"), users });
+  const descriptor = env("BORG_PASSPHRASE_FD");
   const startUs = nowUs();
   const cleanUps = new Set<() => void | Promise<void>>();
   /** Whether the first Ctrl-C only asks the command to stop. */
@@ -207,6 +216,7 @@ function makeContext(
     host,
     env,
     environment: () => ({ ...process.env }) as Record<string, string>,
+    passphraseDescriptor: descriptor === undefined ? null : new PassphraseDescriptor(files, descriptor),
     common,
     reporter,
     argv: ["alcove", ...argv],

@@ -2,6 +2,7 @@
 import {
   Archive,
   type ChunkListContext,
+  ItemChunkCache,
   Manifest,
   type Operation,
   readManifestObject,
@@ -41,6 +42,7 @@ export class OpenRepository implements Session, NewSession {
   readonly #key: SessionCodec;
   #manifest: Manifest | null = null;
   readonly #fileTotals = new Map<string, FileTotals | null>();
+  readonly #itemChunks = new ItemChunkCache();
   readonly #signal: Disposable;
 
   constructor(
@@ -197,6 +199,7 @@ export class OpenRepository implements Session, NewSession {
       manifest: this.manifest,
       cache: new ChunksIndexCache(this.context.files, `${this.cacheDir}/archives`),
       fileTotals: this.#fileTotals,
+      itemChunks: this.#itemChunks,
       newIndex: () => new ChunksIndex(),
       breathe: makeBreath(),
     };

@@ -21,8 +21,7 @@ export function environmentPassphrase(context: CommandContext): string | null {
   if (direct !== undefined) return direct;
   const command = context.env("BORG_PASSCOMMAND");
   if (command !== undefined) return passcommand(context, command);
-  const descriptor = context.env("BORG_PASSPHRASE_FD");
-  return descriptor === undefined ? null : passphraseFromDescriptor(context, descriptor);
+  return context.passphraseDescriptor?.read() ?? null;
 }
 
 function passcommand(context: CommandContext, text: string): string {
@@ -38,21 +37,10 @@ function passcommand(context: CommandContext, text: string): string {
   try {
     const { exitCode, signal, stdout } = runProgram(words, { env: childEnvironment(context.environment()) });
     if (exitCode !== 0) throw failed(signal === null ? `exit code ${exitCode}` : `ended by ${signal}`);
-    return new TextDecoder().decode(stdout).replace(/\n$/, "");
+    return new TextDecoder().decode(stdout).replace(/\n+$/, "");
   } catch (error) {
     if (error instanceof OsError) throw failed(error.message, error);
     throw error;
-  }
-}
-
-function passphraseFromDescriptor(context: CommandContext, text: string): string {
-  if (!/^\d+$/.test(text)) throw new KeyError("NoPassphraseFailure", ["BORG_PASSPHRASE_FD is not a number"]);
-  try {
-    // By its name: the runtime refuses to read descriptors that it has not opened itself.
-    return new TextDecoder().decode(context.files.readFile(`/dev/fd/${text}`)).replace(/\n$/, "");
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    throw new KeyError("NoPassphraseFailure", [`BORG_PASSPHRASE_FD: ${error.message}`], { cause: error });
   }
 }
 

@@ -11,6 +11,7 @@ import { AppError } from "../errors.ts";
 import type { Archive } from "./archive.ts";
 import { Archive as ArchiveClass } from "./archive.ts";
 import type { ArchiveInfo, Manifest } from "./manifest.ts";
+import type { ItemChunkCache } from "./item_chunk_cache.ts";
 import { FIELD, ItemView } from "./item_view.ts";
 import { streamItems } from "./items_reader.ts";
 
@@ -22,6 +23,8 @@ export interface ChunkListContext {
   cache: ChunksIndexCache;
   /** What the archives whose lists were asked for say of their files' sizes, by the hexadecimal id; null: nothing. */
   fileTotals: Map<string, FileTotals | null>;
+  /** Chunks of item streams that other archives have in common with those that are read. */
+  itemChunks?: ItemChunkCache;
   /** Makes an empty index. */
   newIndex(): ChunksIndex;
   /** Called now and then; may let the event loop turn, so that signals arrive. */
@@ -102,11 +105,19 @@ async function openAhead(
   const wanted = infos.filter(({ id }) => !cache.has(id));
   store.preload!(wanted.map(({ id }) => id));
   const opened = new Map<ArchiveInfo, Archive>();
+  // What the archives share comes once: what was asked for ahead must be taken.
+  const asked = new Set<string>();
+  const isNew = (id: ChunkId): boolean => {
+    if (context.itemChunks === undefined) return true;
+    if (context.itemChunks.has(id) || asked.has(hexOfId(id))) return false;
+    asked.add(hexOfId(id));
+    return true;
+  };
   for (const info of wanted) {
     try {
       const archive = await ArchiveClass.load(store, codec, info);
       opened.set(info, archive);
-      store.preload!(archive.meta.items);
+      store.preload!(archive.meta.items.filter(isNew));
     } catch (error) {
       // Whoever reads it meets the error again.
       if (!(error instanceof AppError)) throw error;
@@ -121,6 +132,7 @@ async function readChunks(context: ChunkListContext, archive: Archive): Promise<
   const stream = streamItems(context.store, context.codec, archive.meta.items, {
     reuse: true,
     onChunk: (id, size, csize) => index.add(id, size, csize),
+    cache: context.itemChunks,
   });
   for await (const items of stream) {
     const wait = context.breathe();

@@ -8,6 +8,7 @@ import type { StoreReader } from "../store/mod.ts";
 import { type ChunkId, MsgpackError, MsgpackReader, MsgpackTruncated } from "../bytes/mod.ts";
 import { IntegrityError } from "../errors.ts";
 import { decodeItem, type Item } from "./item.ts";
+import type { ItemChunkCache, OpenedChunk } from "./item_chunk_cache.ts";
 import { CUT_OFF, ItemView, VIEW_SLACK } from "./item_view.ts";
 
 /** An item that spans more than this many bytes is a forgery or damage (chunk list of a file of 400 TB). */
@@ -106,26 +107,53 @@ export class ItemStream {
   }
 }
 
+export interface StreamItemsOptions {
+  /** See {@link ItemStream}. */
+  reuse: boolean;
+  /** Is told the sizes of each chunk. */
+  onChunk?: (id: ChunkId, size: number, csize: number) => void;
+  /** Chunks that are opened already, of other archives; what is opened here goes in. */
+  cache?: ItemChunkCache | undefined;
+}
+
 /**
  * The stream whose chunks are `ids`, after each chunk: what is complete by then is to be taken out of it before the next
- * step. `onChunk` is told the sizes of each.
+ * step.
  */
 export async function* streamItems(
   store: StoreReader,
   codec: ObjectCodec,
   ids: readonly ChunkId[],
-  options: { reuse: boolean; onChunk?: (id: ChunkId, size: number, csize: number) => void },
+  options: StreamItemsOptions,
 ): AsyncGenerator<ItemStream> {
   const stream = new ItemStream(options);
-  let index = 0;
-  for await (const stored of store.getMany(ids)) {
-    const id = ids[index++]!;
-    const plain = await codec.openView(id, stored);
-    options.onChunk?.(id, plain.length, stored.length);
+  for await (const { id, plain, csize } of openedChunks(store, codec, ids, options.cache)) {
+    options.onChunk?.(id, plain.length, csize);
     stream.push(plain);
     yield stream;
   }
   stream.end();
+}
+
+/** The chunks in order. Each is valid until the next step. */
+async function* openedChunks(
+  store: StoreReader,
+  codec: ObjectCodec,
+  ids: readonly ChunkId[],
+  cache?: ItemChunkCache,
+): AsyncGenerator<OpenedChunk & { id: ChunkId }> {
+  cache?.nextArchive();
+  const known = ids.map((id) => cache?.get(id) ?? null);
+  let index = 0;
+  for await (const stored of store.getMany(ids.filter((_, i) => known[i] === null))) {
+    for (; known[index]; index++) yield { id: ids[index]!, ...known[index]! };
+    const id = ids[index++]!;
+    const csize = stored.length;
+    const plain = await codec.openView(id, stored);
+    cache?.add(id, plain, csize);
+    yield { id, plain, csize };
+  }
+  for (; known[index]; index++) yield { id: ids[index]!, ...known[index]! };
 }
 
 /** The items of the stream whose chunks are `ids`, in order, in batches. They may be kept. */

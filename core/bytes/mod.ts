@@ -3,13 +3,11 @@ export { decodeText, encodeText, printable } from "./text.ts";
 export { decodeHex, encodeHex } from "./hex.ts";
 export { asChunkId, type ChunkId, equalBytes, hexOfId, ID_LENGTH, MANIFEST_ID } from "./chunk_id.ts";
 export { concatBytes, plainBytes } from "./concat.ts";
+export { decodeMsgpack, MsgpackReader } from "./msgpack_reader.ts";
+export { encodeMsgpack, MsgpackWriter } from "./msgpack_writer.ts";
 export {
-  decodeMsgpack,
-  encodeMsgpack,
   MsgpackError,
-  MsgpackReader,
   MsgpackTruncated,
-  MsgpackWriter,
   type Packable,
   sortedMap,
   type Unpacked,

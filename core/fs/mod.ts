@@ -15,7 +15,8 @@ export { clampTimeNs, itemFromStat, type ItemMeta, type ItemMetaOptions } from "
 export { type ExtendedMeta, extendedMeta, type ExtendedMetaOptions } from "./extended_meta.ts";
 export { type ChangedBy, FileReader, type FileReaderOptions, readSourceLink } from "./read_file.ts";
 export { onSource, SourceError, warningCodeOf, warningOf } from "./source_error.ts";
-export { type RestoredFile, Restorer, type RestorerOptions } from "./restore_item.ts";
+export { Restorer, type RestorerOptions } from "./restore_item.ts";
+export type { RestoredFile } from "./restored_file.ts";
 export { applyMeta, type MetaOptions, ownerOf, type OwnerOptions, type RestoreItem } from "./restore_meta.ts";
 export { type GlobDialect, globToRegExp } from "./glob.ts";
 export {

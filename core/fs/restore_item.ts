@@ -16,6 +16,7 @@ import {
 } from "../platform/mod.ts";
 import { OsError, type WarningCode } from "../errors.ts";
 import { SafeParents } from "./_safe_parents.ts";
+import { OpenFile, type RestoredFile } from "./restored_file.ts";
 import { applyMeta, lockingFlags, type MetaOptions, type Owner, type RestoreItem } from "./restore_meta.ts";
 import { onSource, SourceError, warningOf } from "./source_error.ts";
 
@@ -29,14 +30,6 @@ export interface RestorerOptions extends MetaOptions {
   sparse?: boolean;
   /** Told of failures with single attributes and with the postponed metadata of folders. */
   warn: (code: WarningCode, path: string, message: string) => void;
-}
-
-/** Takes the contents of a file. */
-export interface RestoredFile {
-  /** Throws SourceError. */
-  write(data: Uint8Array): void;
-  /** After the last write. Safe to call twice. */
-  close(): void;
 }
 
 /** Errors for which a further name cannot be had, but a copy can. */
@@ -356,56 +349,4 @@ export class Restorer {
 /** Links cannot be opened, and to open devices and their like may do something. */
 function canOpen(type: number): boolean {
   return type === S_IFREG || type === S_IFDIR;
-}
-
-class OpenFile implements RestoredFile {
-  readonly full: string;
-  readonly fd: number;
-  /** Made by us, not found. */
-  readonly isNew: boolean;
-  readonly #sparse: boolean;
-  #position = 0;
-  #hole = false;
-
-  constructor(
-    private readonly files: Files,
-    readonly item: RestoreItem,
-    options: { full: string; fd: number; isNew: boolean; sparse: boolean },
-  ) {
-    this.full = options.full;
-    this.fd = options.fd;
-    this.isNew = options.isNew;
-    this.#sparse = options.sparse;
-  }
-
-  write(data: Uint8Array): void {
-    this.#position += data.length;
-    if (this.#sparse && data.length > 0 && isZero(data)) {
-      this.#hole = true;
-      return;
-    }
-    try {
-      if (this.#hole) this.#digHole(this.#position - data.length);
-      this.files.write(this.fd, data);
-    } catch (error) {
-      if (error instanceof OsError) throw SourceError.fromOs("write", this.item.path, error);
-      throw error;
-    }
-  }
-
-  close(): void {
-    if (this.#hole) onSource("truncate", this.item.path, () => this.#digHole(this.#position));
-  }
-
-  /** Lengthens the file without writing, so that what comes next lies behind a hole. */
-  #digHole(end: number): void {
-    this.files.truncate(this.fd, end);
-    this.files.seekEnd(this.fd);
-    this.#hole = false;
-  }
-}
-
-function isZero(data: Uint8Array): boolean {
-  for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
-  return true;
 }

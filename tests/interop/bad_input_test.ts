@@ -67,6 +67,16 @@ Deno.test("BORG_PASSCOMMAND and BORG_PASSPHRASE_FD give the passphrase", () => {
     BORG_PASSPHRASE=secret BORG_PASSCOMMAND=false "$DENO" run -A --quiet "$MAIN" list repo || exit 4
     BORG_PASSPHRASE_FD=9 "$DENO" run -A --quiet "$MAIN" list repo && exit 5
     BORG_PASSCOMMAND='echo wrong' "$DENO" run -A --quiet "$MAIN" list repo && exit 6
+    # A pipe gives its contents once; they are the new passphrase, too, as those of BORG_PASSPHRASE are.
+    BORG_PASSPHRASE_FD=7 "$DENO" run -A --quiet "$MAIN" key change-passphrase repo 7< <(echo secret) || exit 7
+    BORG_PASSPHRASE= "$DENO" run -A --quiet "$MAIN" list repo && exit 8
+    BORG_PASSPHRASE_FD=7 "$DENO" run -A --quiet "$MAIN" list repo 7<secret || exit 9
+    # No program that is started has the file: what is listed has descriptors of ls alone.
+    BORG_PASSPHRASE_FD=7 "$DENO" run -A --quiet "$MAIN" with-lock repo ls -l /proc/self/fd 7<secret >children || exit 10
+    BORG_PASSPHRASE_FD=7 "$DENO" run -A --quiet "$MAIN" list --rsh "sh -c 'ls -l /proc/self/fd >>children; exit 1'" \
+      host:repo 7<secret && exit 11
+    grep -q ' 0 -> ' children || exit 12
+    grep secret children && exit 13
     exit 0`;
   const ran = run("bash", ["-c", script], {
     cwd: place.path,

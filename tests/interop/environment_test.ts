@@ -99,6 +99,15 @@ for (const mode of ["authenticated", "authenticated-blake2"]) {
   );
 }
 
+Deno.test("BORG_LOGGING_CONF is not followed, and one warning says so", () => {
+  using place = workplace({ BORG_LOGGING_CONF: "/nonexistent.conf" });
+  const { stderr } = place.alcove(["init", "-e", "none", "repo"]);
+  assert.equal(
+    stderr.split("\n").filter((line) => line.startsWith("BORG_LOGGING_CONF has no effect")).length,
+    1,
+  );
+});
+
 Deno.test("BORG_WORKAROUNDS=authenticated_no_key opens nothing that is encrypted", () => {
   using place = workplace({ BORG_EXIT_CODES: "modern", BORG_WORKAROUNDS: "authenticated_no_key" });
   repository(place, "repokey");
