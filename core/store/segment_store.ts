@@ -19,7 +19,7 @@ import { IntegrityError, OsError, RepositoryError } from "../errors.ts";
 import { StoreCheck } from "./check_store.ts";
 import { logOrder } from "./_log_order.ts";
 import type { RepositoryConfig } from "./config.ts";
-import { writeConfig } from "./config_file.ts";
+import { readConfig, writeConfig } from "./config_file.ts";
 import { removeTree } from "./create_repository.ts";
 import { everyEntry, type LowLevelEntry } from "./every_entry.ts";
 import type { Hints } from "./hints.ts";
@@ -38,7 +38,7 @@ export class SegmentStore implements StoreDeleter {
   readonly appendOnly: boolean;
   /** Bytes that may be stored; 0 for no limit. */
   readonly storageQuota: number;
-  readonly #config: RepositoryConfig;
+  #config: RepositoryConfig;
   readonly #log: OpenLog;
 
   /** Made by `openRepository` and `createRepository`. */
@@ -251,7 +251,7 @@ export class SegmentStore implements StoreDeleter {
     const check = new StoreCheck({
       log: this.#log.files,
       config: this.#config,
-      saveConfig: () => this.#saveConfig(),
+      changeConfig: (change) => this.#changeConfig(change),
       open: () => this.#log.open(),
       repair,
       maxDurationSeconds,
@@ -265,8 +265,7 @@ export class SegmentStore implements StoreDeleter {
   }
 
   saveKey(blob: Uint8Array): void {
-    this.#config.set("key", decodeText(blob));
-    this.#saveConfig();
+    this.#changeConfig((config) => config.set("key", decodeText(blob)));
   }
 
   getFreeNonce(): bigint | null {
@@ -285,11 +284,10 @@ export class SegmentStore implements StoreDeleter {
 
   /** Sets, or with null removes, a key of the configuration, durably. What is open keeps the settings it began with. */
   setConfigValue(key: string, value: string | null): void {
-    if (value === null) this.#config.remove(key);
-    else this.#config.set(key, value);
-    // Refuses what could not be opened again.
-    this.#config.settings();
-    this.#saveConfig();
+    this.#changeConfig((config) => {
+      if (value === null) config.remove(key);
+      else config.set(key, value);
+    });
   }
 
   configKeys(): string[] {
@@ -323,8 +321,18 @@ export class SegmentStore implements StoreDeleter {
     removeTree(this.#log.env.files, this.location);
   }
 
-  #saveConfig(): void {
-    writeConfig(this.#log.env, this.location, this.#config);
+  /**
+   * Changes the configuration as it is now: since we read it, somebody may have made the repository append-only, and who came
+   * without a lock, or has been here for long, must not take that back.
+   */
+  #changeConfig(change: (config: RepositoryConfig) => void): void {
+    const { env } = this.#log;
+    const config = readConfig(env, this.location);
+    change(config);
+    // Refuses what could not be opened again.
+    config.settings();
+    writeConfig(env, this.location, config);
+    this.#config = config;
   }
 
   #notFound(id: ChunkId): RepositoryError {

@@ -115,6 +115,23 @@ Deno.test("saveKey() leaves no older configuration behind", async () => {
   await again.close();
 });
 
+Deno.test("who came without a lock takes back nothing of what was configured since", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "repo");
+  const store = await createRepository(testEnv(), path);
+  await store.put(idOf(1), dataOf(1, 10));
+  store.commit();
+  const guest = await openRepository(testEnv(), path, { ...SHARED, lock: false });
+  store.setConfigValue("append_only", "1");
+  await store.close();
+  guest.saveKey(new TextEncoder().encode("another"));
+  await guest.check({ maxDurationSeconds: 1e-9 });
+  await guest.close();
+  const again = await openRepository(testEnv(), path, SHARED);
+  assert.equal(again.appendOnly, true);
+  await again.close();
+});
+
 Deno.test("commitNonceReservation() writes borg's nonce file, getFreeNonce() refuses a damaged one", async () => {
   const disk = new MemoryFiles();
   const store = await createRepository(testEnv(disk), "/repo");
