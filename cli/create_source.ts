@@ -217,12 +217,12 @@ export function aheadOptions(
   return { files: context.files, plan, attributes: !values.noacls || !values.noxattrs };
 }
 
-/** Backing up the repository into itself would never end well. */
+/** Backing up the repository into itself would never end well. The path of a far one means nothing here. */
 export function neverBackedUp(
   context: CommandContext,
-  session: Pick<Session, "location" | "cacheDir">,
+  { location, cacheDir }: Pick<Session, "location" | "cacheDir">,
 ): { dev: number; ino: bigint }[] {
-  return inodesOf(context, [session.location.path, session.cacheDir]);
+  return inodesOf(context, [location.proto === "file" ? location.path : null, cacheDir]);
 }
 
 function* walkRoot(
