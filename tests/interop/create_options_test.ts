@@ -200,3 +200,17 @@ borgTest(
     assert.equal(place.alcove(["list", "--short", "docs/repo::a"]).stdout, "docs\ndocs/file\n");
   },
 );
+
+Deno.test("create stores each name of a file that is named on the command line, and none twice", () => {
+  using place = workplace();
+  fs.writeFileSync(join(place.path, "x"), "contents");
+  fs.linkSync(join(place.path, "x"), join(place.path, "y"));
+  fs.mkdirSync(join(place.path, "d"));
+  fs.linkSync(join(place.path, "x"), join(place.path, "d/z"));
+  place.alcove(["init", "-e", "none", "repo"]);
+  place.alcove(["create", "repo::a", "x", "y", "x", "./x", "d", "d"]);
+  assert.equal(place.alcove(["list", "--short", "repo::a"]).stdout, "x\ny\nd\nd/z\n");
+  fs.mkdirSync(join(place.path, "out"));
+  place.alcove(["extract", "../repo::a"], { cwd: join(place.path, "out") });
+  assert.equal(fs.statSync(join(place.path, "out/y")).nlink, 3);
+});
