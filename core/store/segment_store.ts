@@ -15,7 +15,7 @@ import {
   ID_LENGTH,
   MANIFEST_ID,
 } from "../bytes/mod.ts";
-import { IntegrityError, OsError, RepositoryError } from "../errors.ts";
+import { AppError, IntegrityError, OsError, RepositoryError } from "../errors.ts";
 import { StoreCheck } from "./check_store.ts";
 import { logOrder } from "./_log_order.ts";
 import type { RepositoryConfig } from "./config.ts";
@@ -285,8 +285,10 @@ export class SegmentStore implements StoreDeleter {
   /** Sets, or with null removes, a key of the configuration, durably. What is open keeps the settings it began with. */
   setConfigValue(key: string, value: string | null): void {
     this.#changeConfig((config) => {
+      const { segmentsPerDir } = config.settings();
       if (value === null) config.remove(key);
       else config.set(key, value);
+      this.#requirePlaces(segmentsPerDir, config.settings().segmentsPerDir);
     });
   }
 
@@ -319,6 +321,18 @@ export class SegmentStore implements StoreDeleter {
     this.#log.remove();
     await this.close();
     removeTree(this.#log.env.files, this.location);
+  }
+
+  /** Throws where segments would be looked for in other folders than they lie in. */
+  #requirePlaces(before: number, after: number): void {
+    if (before === after) return;
+    const { dir } = this.#log.files;
+    for (const segment of dir.ascending()) {
+      if (Math.floor(segment / before) === Math.floor(segment / after)) continue;
+      throw new AppError("Error", [
+        `Cannot set segments_per_dir to ${after}: segment ${segment} is there, in a folder of ${before}`,
+      ]);
+    }
   }
 
   /**
