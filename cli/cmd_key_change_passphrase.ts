@@ -34,6 +34,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
   const key = await session.storedKey();
   const passphrase = await newPassphrase(context);
   const where = await key.save(encodeKey(session.keyMaterial, { passphrase, randomBytes }));
+  if (passphrase === "") session.tamPolicy.dropProtected();
   log(context.reporter, "INFO", "Key updated");
   log(context.reporter, "INFO", `Key location: ${where}`);
 }

@@ -29,6 +29,7 @@ import {
   openAttributes,
   S_IFBLK,
   S_IFCHR,
+  S_IFDIR,
   S_IFIFO,
   S_IFLNK,
   S_IFMT,
@@ -169,13 +170,18 @@ function* allEntries(
     return;
   }
   const skip = neverBackedUp(context, session);
+  const stored = new Set<string>();
   for (const path of paths) {
     if (path === "-") {
       yield values.dry_run ? dryEntry(context, values) : stdinEntry(context, values);
     } else {
+      const name = normalizePath(path);
+      if (stored.has(name)) continue;
       yield* walkRoot(context, path, options, skip);
-      // A folder that is named twice, or a folder in it afterwards, is stored once.
-      skip.push(...inodesOf(context, [normalizePath(path)], "lstat"));
+      // A folder that is named twice, or a folder in it afterwards, is stored once. A file may have further names, which are
+      // stored, too (borg leaves them out).
+      if (isLinked(context, name)) stored.add(name);
+      else skip.push(...inodesOf(context, [name], "lstat"));
     }
   }
 }
@@ -219,12 +225,12 @@ export function aheadOptions(
   return { files: context.files, plan, attributes: !values.noacls || !values.noxattrs };
 }
 
-/** Backing up the repository into itself would never end well. */
+/** Backing up the repository into itself would never end well. The path of a far one means nothing here. */
 export function neverBackedUp(
   context: CommandContext,
-  session: Pick<Session, "location" | "cacheDir">,
+  { location, cacheDir }: Pick<Session, "location" | "cacheDir">,
 ): { dev: number; ino: bigint }[] {
-  return inodesOf(context, [session.location.path, session.cacheDir]);
+  return inodesOf(context, [location.proto === "file" ? location.path : null, cacheDir]);
 }
 
 function* walkRoot(
@@ -330,6 +336,17 @@ function cacheByPath(
 
 function isBare(extended: ExtendedMeta | null): boolean {
   return extended === null || Object.keys(extended).every((key) => key === "bsdflags");
+}
+
+/** Whether a file that is no folder has several names. */
+function isLinked(context: CommandContext, path: string): boolean {
+  try {
+    const { mode, nlink } = context.files.lstat(path);
+    return (mode & S_IFMT) !== S_IFDIR && nlink > 1;
+  } catch (error) {
+    if (error instanceof OsError) return false;
+    throw error;
+  }
 }
 
 function inodesOf(

@@ -52,8 +52,8 @@ export interface Session extends StoreSession {
   readonly keyMaterial: KeyMaterial;
   /** The passphrase that unlocked them, on the same condition. */
   readonly keyPassphrase: string;
-  /** Whether this machine insists on authentication of the manifest. */
-  readonly tamPolicy: Pick<RepositorySecurity, "tamRequired" | "requireTam" | "dropTam">;
+  /** Whether this machine insists on authentication of the manifest, and on a key with a passphrase. */
+  readonly tamPolicy: Pick<RepositorySecurity, "tamRequired" | "requireTam" | "dropTam" | "dropProtected">;
   openArchive(name: string): Promise<Archive>;
   chunkLists(): ChunkListContext;
   /** Much is going to be written: what a server has to be asked for that is asked now. `chunks`: those of files, too. */

@@ -13,7 +13,7 @@ import {
   type Unpacked,
   type UnpackedMap,
 } from "../bytes/mod.ts";
-import { IntegrityError } from "../errors.ts";
+import { AppError, IntegrityError } from "../errors.ts";
 
 export interface ArchiveMeta {
   name: string;
@@ -129,9 +129,24 @@ function readTotals(map: UnpackedMap): ArchiveTotals | undefined {
   };
 }
 
-/** Throws IntegrityError where the map is not an archive that this version can read. */
+/** Those of a chunker that we do not have are no reason to refuse an archive: its files are what they are. */
+function readChunkerParams(meta: ArchiveMeta, params: Unpacked): void {
+  try {
+    meta.chunkerParams = decodeChunkerParams(params);
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    meta.other.set("chunker_params", params);
+  }
+}
+
+/** Throws IntegrityError where the map is no archive, Error where it is one of a version that is not known. */
 export function decodeArchiveMeta(map: UnpackedMap): ArchiveMeta {
-  if (map.get("version") !== 1) bad("an unknown version");
+  const version = map.get("version");
+  if (typeof version !== "number") bad("no version");
+  // Not damage: who repairs must not give up what a newer program has written.
+  if (version !== 1) {
+    throw new AppError("Error", [`Cannot read an archive: its version ${version} is not known`]);
+  }
   const cmdline = map.get("cmdline");
   const time = text(map, "time");
   const meta: ArchiveMeta = {
@@ -149,7 +164,7 @@ export function decodeArchiveMeta(map: UnpackedMap): ArchiveMeta {
   };
   if (map.has("cwd")) meta.cwd = text(map, "cwd");
   const params = map.get("chunker_params");
-  if (params !== undefined && params !== null) meta.chunkerParams = decodeChunkerParams(params);
+  if (params !== undefined && params !== null) readChunkerParams(meta, params);
   const totals = readTotals(map);
   if (totals) meta.stats = totals;
   for (const [key, value] of map) {

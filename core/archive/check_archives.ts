@@ -122,15 +122,22 @@ export class ArchiveCheck {
   }
 
   async #loadIds(): Promise<void> {
-    this.#chunks = this.context.newIndex(await this.context.store.count());
+    const count = await this.context.store.count();
+    this.#chunks = this.context.newIndex(count);
     let marker: ChunkId | undefined;
     for (;;) {
       const packed = await this.context.store.list(LIST_LIMIT, marker);
-      if (packed.length === 0) return;
+      if (packed.length === 0) break;
       for (let at = 0; at < packed.length; at += ID_LENGTH) {
         marker = asChunkId(packed.subarray(at, at + ID_LENGTH));
         this.#chunks.add(marker, 0, 0, 0);
       }
+    }
+    // What is left out of the list would be given up for lost, and what it holds together deleted.
+    if (this.options.repair && this.#chunks.count !== count) {
+      throw new IntegrityError("IntegrityError", [
+        `the repository lists ${this.#chunks.count} objects and says that it has ${count}: nothing is repaired`,
+      ]);
     }
   }
 

@@ -134,7 +134,8 @@ export class Manifest {
         `Cannot add the archive: a repository holds at most ${MAX_ARCHIVES} archives`,
       ]);
     }
-    const archives: Record<string, Packable> = {};
+    // Without a prototype: an archive may be called "__proto__", too.
+    const archives: Record<string, Packable> = Object.create(null);
     for (const { name, id, time } of this.archives.values()) {
       requireArchiveName(name);
       archives[name] = sortedMap({ id, time });

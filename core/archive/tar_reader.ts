@@ -272,6 +272,8 @@ export class TarReader {
         text = text.slice(end + 1);
         continue;
       }
+      // No number is so long; and to look through all that there is again for each block would take for ever.
+      if (text.length > TAR_BLOCK) throw broken("a sparse map is damaged");
       if (this.#left < TAR_BLOCK || (yield* this.#fill(this.#block)) < TAR_BLOCK) {
         throw broken("a sparse map is cut off");
       }
@@ -299,7 +301,9 @@ export class TarReader {
       end = offset + length;
       stored += length;
     }
-    if (end > this.#size || stored > this.#left) throw broken("a sparse map is damaged");
+    if (!Number.isSafeInteger(this.#size) || end > this.#size || stored > this.#left) {
+      throw broken("a sparse map is damaged");
+    }
     // Nothing is to be read for empty stretches; GNU tar ends a map with one.
     this.#sparse = map.filter(({ length }) => length > 0);
   }

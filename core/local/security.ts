@@ -6,6 +6,7 @@
  *     location             the repository's canonical location      key-type    the objects' type byte, decimal
  *     manifest-timestamp   time of the newest manifest seen         nonce       first free counter, 16 hexadecimal digits
  *     tam_required         exists where authentication was made a must by `upgrade --tam`
+ *     protected            exists where a passphrase protected the key (ours alone; borg does not look at it)
  *
  * In: what a repository claims to be. Out: consent, or an error. Questions go through a callback.
  */
@@ -94,20 +95,36 @@ export class RepositorySecurity implements LocalNonces {
     removeIfThere(this.#files, this.#path("tam_required"));
   }
 
+  /** Whether a passphrase protected the repository's key when this machine saw it last. */
+  get protected(): boolean {
+    return this.#files.exists(this.#path("protected"));
+  }
+
+  /** The user has taken the passphrase away. */
+  dropProtected(): void {
+    removeIfThere(this.#files, this.#path("protected"));
+  }
+
   /**
    * Goes on only with a repository that this machine can trust; remembers one that it sees for the first time.
    * `initializing`: the repository was made just now, so nothing is asked. Throws Cache.CacheInitAbortedError,
    * Cache.RepositoryAccessAborted, Cache.EncryptionMethodMismatch, Cache.RepositoryReplay, Cache.RepositoryIDNotUnique.
    */
   async check(claim: RepositoryClaim, options: { initializing?: boolean } = {}): Promise<void> {
-    if (!claim.logicallyEncrypted && !this.known) {
+    const { known, protected: wasProtected } = this;
+    if (!claim.logicallyEncrypted && (!known || wasProtected)) {
+      // A key that is stored at a server may be exchanged there for one without a passphrase, which nobody would notice.
+      const why = wasProtected
+        ? "has a key without a passphrase, and had one with a passphrase when this machine saw it last. " +
+          "Whoever changed that can read what is stored from now on."
+        : "is not encrypted, and this machine has not seen it before.";
       const allowed = options.initializing || await this.#options.ask(
         "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK",
-        `The repository at ${this.#options.location} is not encrypted, and this machine has not seen it before. ` +
-          "Access it nevertheless?",
+        `The repository at ${this.#options.location} ${why} Access it nevertheless?`,
       );
       if (!allowed) throw new CacheError("Cache.CacheInitAbortedError");
-      this.remember(claim);
+      this.dropProtected();
+      if (!known) this.remember(claim);
     }
     await this.#checkLocation();
     if (this.known && this.#read("key-type") !== String(claim.typeByte)) {
@@ -118,6 +135,16 @@ export class RepositorySecurity implements LocalNonces {
       throw new CacheError(claim.plaintext ? "Cache.RepositoryIDNotUnique" : "Cache.RepositoryReplay");
     }
     if (!this.known) this.remember(claim);
+    if (claim.logicallyEncrypted && !wasProtected) this.#rememberProtected();
+  }
+
+  /** Best effort: what is only read may be read on a machine where nothing can be written. */
+  #rememberProtected(): void {
+    try {
+      this.#write("protected", "");
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+    }
   }
 
   async #checkLocation(): Promise<void> {

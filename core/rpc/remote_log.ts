@@ -5,7 +5,7 @@
  */
 import { decodeText } from "../bytes/mod.ts";
 import type { LogLevel, Reporter } from "../report.ts";
-import { harmless } from "./remote_text.ts";
+import { harmless, harmlessLine } from "./remote_text.ts";
 
 /** A line longer than that is shown in pieces. */
 const MAX_LINE_BYTES = 64 << 10;
@@ -79,7 +79,8 @@ export class RemoteLog {
       type: "log_message",
       levelname,
       name: typeof name === "string" ? harmless(name) : "",
-      message: `Remote: ${harmless(text)}`,
+      // Each line: one without the mark would look like ours, a question perhaps.
+      message: `Remote: ${harmless(text).replaceAll("\n", "\nRemote: ")}`,
       ...(typeof msgid === "string" ? { msgid: harmless(msgid) } : {}),
     });
   }
@@ -96,7 +97,7 @@ export class RemoteLog {
       operation: OPERATION_BASE + whole(operation),
       msgid: typeof msgid === "string" ? harmless(msgid) : "",
       finished: finished === true,
-      ...(text === "" ? {} : { message: `Remote: ${harmless(text)}` }),
+      ...(text === "" ? {} : { message: `Remote: ${harmlessLine(text)}` }),
       ...(type === "progress_percent" && finished !== true
         ? { current: whole(current), total: whole(total) }
         : {}),

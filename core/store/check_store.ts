@@ -28,7 +28,7 @@ const LAST_CHECKED = "last_segment_checked";
 export interface CheckContext {
   log: Log;
   config: RepositoryConfig;
-  saveConfig: () => void;
+  changeConfig: (change: (config: RepositoryConfig) => void) => void;
   /** The committed state as any reader would get it. */
   open: () => Promise<OpenState>;
   repair: boolean;
@@ -252,10 +252,11 @@ export class StoreCheck {
 
   /** Keeps in the configuration how far a limited check has come; null: nothing to go on with. */
   #rememberChecked(segment: number | null): void {
-    const { config, saveConfig } = this.context;
-    if (segment !== null) config.set(LAST_CHECKED, String(segment));
-    else if (!config.remove(LAST_CHECKED)) return;
-    saveConfig();
+    const { config, changeConfig } = this.context;
+    if (segment !== null) changeConfig((config) => config.set(LAST_CHECKED, String(segment)));
+    else if (config.get(LAST_CHECKED) !== undefined) {
+      changeConfig((config) => void config.remove(LAST_CHECKED));
+    }
   }
 
   #conclude(): void {

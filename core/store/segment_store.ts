@@ -15,11 +15,11 @@ import {
   ID_LENGTH,
   MANIFEST_ID,
 } from "../bytes/mod.ts";
-import { IntegrityError, OsError, RepositoryError } from "../errors.ts";
+import { AppError, IntegrityError, OsError, RepositoryError } from "../errors.ts";
 import { StoreCheck } from "./check_store.ts";
 import { logOrder } from "./_log_order.ts";
 import type { RepositoryConfig } from "./config.ts";
-import { writeConfig } from "./config_file.ts";
+import { readConfig, writeConfig } from "./config_file.ts";
 import { removeTree } from "./create_repository.ts";
 import { everyEntry, type LowLevelEntry } from "./every_entry.ts";
 import type { Hints } from "./hints.ts";
@@ -38,7 +38,7 @@ export class SegmentStore implements StoreDeleter {
   readonly appendOnly: boolean;
   /** Bytes that may be stored; 0 for no limit. */
   readonly storageQuota: number;
-  readonly #config: RepositoryConfig;
+  #config: RepositoryConfig;
   readonly #log: OpenLog;
 
   /** Made by `openRepository` and `createRepository`. */
@@ -256,7 +256,7 @@ export class SegmentStore implements StoreDeleter {
     const check = new StoreCheck({
       log: this.#log.files,
       config: this.#config,
-      saveConfig: () => this.#saveConfig(),
+      changeConfig: (change) => this.#changeConfig(change),
       open: () => this.#log.open(),
       repair,
       maxDurationSeconds,
@@ -270,8 +270,7 @@ export class SegmentStore implements StoreDeleter {
   }
 
   saveKey(blob: Uint8Array): void {
-    this.#config.set("key", decodeText(blob));
-    this.#saveConfig();
+    this.#changeConfig((config) => config.set("key", decodeText(blob)));
   }
 
   getFreeNonce(): bigint | null {
@@ -290,11 +289,12 @@ export class SegmentStore implements StoreDeleter {
 
   /** Sets, or with null removes, a key of the configuration, durably. What is open keeps the settings it began with. */
   setConfigValue(key: string, value: string | null): void {
-    if (value === null) this.#config.remove(key);
-    else this.#config.set(key, value);
-    // Refuses what could not be opened again.
-    this.#config.settings();
-    this.#saveConfig();
+    this.#changeConfig((config) => {
+      const { segmentsPerDir } = config.settings();
+      if (value === null) config.remove(key);
+      else config.set(key, value);
+      this.#requirePlaces(segmentsPerDir, config.settings().segmentsPerDir);
+    });
   }
 
   configKeys(): string[] {
@@ -328,8 +328,30 @@ export class SegmentStore implements StoreDeleter {
     removeTree(this.#log.env.files, this.location);
   }
 
-  #saveConfig(): void {
-    writeConfig(this.#log.env, this.location, this.#config);
+  /** Throws where segments would be looked for in other folders than they lie in. */
+  #requirePlaces(before: number, after: number): void {
+    if (before === after) return;
+    const { dir } = this.#log.files;
+    for (const segment of dir.ascending()) {
+      if (Math.floor(segment / before) === Math.floor(segment / after)) continue;
+      throw new AppError("Error", [
+        `Cannot set segments_per_dir to ${after}: segment ${segment} is there, in a folder of ${before}`,
+      ]);
+    }
+  }
+
+  /**
+   * Changes the configuration as it is now: since we read it, somebody may have made the repository append-only, and who came
+   * without a lock, or has been here for long, must not take that back.
+   */
+  #changeConfig(change: (config: RepositoryConfig) => void): void {
+    const { env } = this.#log;
+    const config = readConfig(env, this.location);
+    change(config);
+    // Refuses what could not be opened again.
+    config.settings();
+    writeConfig(env, this.location, config);
+    this.#config = config;
   }
 
   #notFound(id: ChunkId): RepositoryError {

@@ -177,3 +177,40 @@ Deno.test("create refuses options that contradict each other with one sentence",
     assert.equal(stderr.trim().split("\n").length, 1, stderr);
   }
 });
+
+borgTest(
+  "create leaves out its repository, and no folder here that is called as one at a server is there",
+  () => {
+    using place = workplace();
+    const server = join(place.path, "server");
+    fs.mkdirSync(server);
+    fs.mkdirSync(join(place.path, "docs"));
+    fs.writeFileSync(join(place.path, "docs/file"), "x");
+    const env = { BORG_RSH: `sh -c 'cd ${server} && shift && exec "$@"' rsh` };
+    place.alcove(["init", "-e", "none", "host:docs"], { env });
+    assert.ok(fs.existsSync(join(server, "docs/config")));
+    place.alcove(["create", "host:docs::a", "docs"], { env });
+    place.borg(["create", "host:docs::b", "docs"], { env });
+    for (const archive of ["a", "b"]) {
+      const { stdout } = place.alcove(["list", "--short", `host:docs::${archive}`], { env });
+      assert.equal(stdout, "docs\ndocs/file\n", archive);
+    }
+    place.alcove(["init", "-e", "none", "docs/repo"]);
+    place.alcove(["create", "docs/repo::a", "docs"]);
+    assert.equal(place.alcove(["list", "--short", "docs/repo::a"]).stdout, "docs\ndocs/file\n");
+  },
+);
+
+Deno.test("create stores each name of a file that is named on the command line, and none twice", () => {
+  using place = workplace();
+  fs.writeFileSync(join(place.path, "x"), "contents");
+  fs.linkSync(join(place.path, "x"), join(place.path, "y"));
+  fs.mkdirSync(join(place.path, "d"));
+  fs.linkSync(join(place.path, "x"), join(place.path, "d/z"));
+  place.alcove(["init", "-e", "none", "repo"]);
+  place.alcove(["create", "repo::a", "x", "y", "x", "./x", "d", "d"]);
+  assert.equal(place.alcove(["list", "--short", "repo::a"]).stdout, "x\ny\nd\nd/z\n");
+  fs.mkdirSync(join(place.path, "out"));
+  place.alcove(["extract", "../repo::a"], { cwd: join(place.path, "out") });
+  assert.equal(fs.statSync(join(place.path, "out/y")).nlink, 3);
+});

@@ -187,21 +187,26 @@ borgTest("lies while a backup is written end it in one sentence, and never take 
   place.borg(["check", "--verify-data", repository], { env: { BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" } });
 });
 
-borgTest("check --repair gives nothing up because the server cannot read it at the moment", () => {
-  using hostile = hostilePlace();
-  const { place, location, repository } = hostile;
-  const env = { BORG_CHECK_I_KNOW_WHAT_I_AM_DOING: "YES", BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" };
-  const before = digests(join(repository, "data"));
-  // The archive's own object, then its items.
-  for (const n of [1, 2]) {
-    const args = ["check", "--archives-only", "--repair", location];
-    const { stderr } = hostile.meet(`stumble=${n}`, args, { code: 2, env });
-    assert.match(stderr, /Input\/output error/);
+borgTest(
+  "check --repair gives nothing up that the server cannot read, or does not list, at the moment",
+  () => {
+    using hostile = hostilePlace();
+    const { place, location, repository } = hostile;
+    const env = { BORG_CHECK_I_KNOW_WHAT_I_AM_DOING: "YES", BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes" };
+    const before = digests(join(repository, "data"));
+    // The archive's own object, then its items.
+    for (const n of [1, 2]) {
+      const args = ["check", "--archives-only", "--repair", location];
+      const { stderr } = hostile.meet(`stumble=${n}`, args, { code: 2, env });
+      assert.match(stderr, /Input\/output error/);
+      assert.deepEqual(digests(join(repository, "data")), before);
+    }
+    hostile.meet("short-list", ["check", "--archives-only", "--repair", location], { code: 90, env });
     assert.deepEqual(digests(join(repository, "data")), before);
-  }
-  place.borg(["check", "--verify-data", repository], { env });
-  place.borg(["extract", "--dry-run", `${repository}::a`], { env });
-});
+    place.borg(["check", "--verify-data", repository], { env });
+    place.borg(["extract", "--dry-run", `${repository}::a`], { env });
+  },
+);
 
 const MEASURE = `
 import resource, subprocess, sys

@@ -33,6 +33,25 @@ borgTest("a repository that was moved is asked about, by both programs", () => {
   place.borg(["list", "moved"]);
 });
 
+borgTest("a repository whose key has lost its passphrase elsewhere is asked about", () => {
+  using place = workplace();
+  repository(place, "repokey");
+  // As a server could exchange the key for one of its own: nobody would be asked for a passphrase.
+  const stranger = { BORG_BASE_DIR: join(place.path, "stranger") };
+  place.borg(["key", "change-passphrase", "repo"], { env: { ...stranger, BORG_NEW_PASSPHRASE: "" } });
+  const untold = { ...MODERN, BORG_PASSPHRASE: undefined!, BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "no" };
+  place.alcove(["create", "repo::b", "src"], { code: 60, env: untold });
+  const agreed = { BORG_PASSPHRASE: "", BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes" };
+  place.alcove(["create", "repo::b", "src"], { env: agreed });
+  place.alcove(["list", "repo"], { env: untold });
+  // Who takes it away here is not asked.
+  place.alcove(["key", "change-passphrase", "repo"], { env: { ...untold, BORG_NEW_PASSPHRASE: "one" } });
+  const one = { ...untold, BORG_PASSPHRASE: "one" };
+  place.alcove(["list", "repo"], { env: one });
+  place.alcove(["key", "change-passphrase", "repo"], { env: { ...one, BORG_NEW_PASSPHRASE: "" } });
+  place.alcove(["list", "repo"], { env: untold });
+});
+
 borgTest("a repository that was set back to an older state is refused, by both programs", () => {
   using place = workplace();
   repository(place, "repokey");

@@ -159,6 +159,35 @@ Deno.test("TarReader ends or fails with an AppError wherever the stream is cut o
   }
 });
 
+Deno.test("TarReader refuses a sparse map whose numbers never end, early, and a file of no real size", () => {
+  const version = record("GNU.sparse.major", "1") + record("GNU.sparse.minor", "0");
+  const sparse = (realSize: string, map: string): Uint8Array =>
+    join(
+      entry(
+        { type: TarType.Pax, name: "pax" },
+        encoder.encode(version + record("GNU.sparse.realsize", realSize)),
+      ),
+      entry({}, encoder.encode(map)),
+    );
+  for (
+    const [realSize, map] of [["10", "9".repeat(100_000)], [
+      "9".repeat(24),
+      `0\n${"\0".repeat(510)}`,
+    ]] as const
+  ) {
+    const stream = sparse(realSize, map);
+    let at = 0;
+    const reader = new TarReader((into) => {
+      const got = Math.min(into.length, stream.length - at);
+      into.set(stream.subarray(at, at + got));
+      at += got;
+      return got;
+    }, { ignoreZeros: false, onDamage: () => {} });
+    assert.throws(() => reader.next(), AppError);
+    assert.ok(at < 5000, `${at} bytes were read`);
+  }
+});
+
 Deno.test("decodeTarHeader() refuses a header with a flipped bit", () => {
   const block = encodeTarHeader(PLAIN);
   for (let at = 0; at < block.length; at++) {

@@ -62,6 +62,25 @@ function rejectsCode(code: ErrorCode, action: Promise<unknown>): Promise<void> {
   });
 }
 
+Deno.test("RepositorySecurity.check() asks when a key with a passphrase has become one without", () =>
+  withFixture(async (fixture) => {
+    const bare = { ...CLAIM, logicallyEncrypted: false };
+    const security = fixture.at("/repo");
+    await security.check(CLAIM);
+    fixture.answer = false;
+    await rejectsCode("Cache.CacheInitAbortedError", security.check(bare));
+    await security.check(CLAIM);
+    fixture.answer = true;
+    await security.check(bare);
+    assert.deepEqual(fixture.asked, Array(2).fill("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK"));
+    // Now it is known to be so; and who has taken the passphrase away is not asked at all.
+    await security.check(bare);
+    await security.check(CLAIM);
+    security.dropProtected();
+    await security.check(bare);
+    assert.equal(fixture.asked.length, 2);
+  }));
+
 Deno.test("RepositorySecurity.check() remembers an encrypted repository without a question", () =>
   withFixture(async (fixture) => {
     const security = fixture.at("/repo");
@@ -183,5 +202,10 @@ Deno.test("RepositorySecurity.remember() leaves the old text or the new one when
     });
     assert.throws(() => security.remember(CLAIM));
     assert.equal(fixture.text("location"), "/repo");
-    assert.deepEqual(files.readDir(fixture.folder).sort(), ["key-type", "location", "manifest-timestamp"]);
+    assert.deepEqual(files.readDir(fixture.folder).sort(), [
+      "key-type",
+      "location",
+      "manifest-timestamp",
+      "protected",
+    ]);
   }));

@@ -59,7 +59,7 @@ const EXPECTED: ReportEvent[] = [
     ["WARNING", "", "Warning: Permanently added 'host' (ED25519) to the list of known hosts."],
     ["WARNING", "", "*** authorised use only ***"],
     ["INFO", "borg.repository", "Compaction freed about 1.2 MB"],
-    ["ERROR", "borg", "a\nb", "LockTimeout"],
+    ["ERROR", "borg", "a\nRemote: b", "LockTimeout"],
   ] as const).map(message),
   {
     type: "progress_percent",

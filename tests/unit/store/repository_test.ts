@@ -115,6 +115,49 @@ Deno.test("saveKey() leaves no older configuration behind", async () => {
   await again.close();
 });
 
+Deno.test("who came without a lock takes back nothing of what was configured since", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "repo");
+  const store = await createRepository(testEnv(), path);
+  await store.put(idOf(1), dataOf(1, 10));
+  store.commit();
+  const guest = await openRepository(testEnv(), path, { ...SHARED, lock: false });
+  store.setConfigValue("append_only", "1");
+  await store.close();
+  guest.saveKey(new TextEncoder().encode("another"));
+  await guest.check({ maxDurationSeconds: 1e-9 });
+  await guest.close();
+  const again = await openRepository(testEnv(), path, SHARED);
+  assert.equal(again.appendOnly, true);
+  await again.close();
+});
+
+Deno.test("setConfigValue() refuses a number of segments in a folder by which some would not be found", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "repo");
+  const store = await createRepository(testEnv(), path, { segmentsPerDir: 10 });
+  for (let n = 0; n < 6; n++) {
+    await store.put(idOf(n), dataOf(n, 10));
+    store.commit();
+  }
+  for (const value of ["4", "11"]) {
+    const before = fs.readFileSync(join(path, "config"), "utf8");
+    assert.throws(() => store.setConfigValue("segments_per_dir", value), code("Error"));
+    assert.equal(fs.readFileSync(join(path, "config"), "utf8"), before);
+  }
+  store.setConfigValue("segments_per_dir", "10");
+  await store.close();
+  const small = join(folder.path, "small");
+  const other = await createRepository(testEnv(), small, { segmentsPerDir: 10 });
+  await other.put(idOf(1), dataOf(1, 10));
+  other.commit();
+  other.setConfigValue("segments_per_dir", "5");
+  await other.close();
+  const again = await openRepository(testEnv(), small, SHARED);
+  assert.deepEqual(await again.get(idOf(1)), dataOf(1, 10));
+  await again.close();
+});
+
 Deno.test("commitNonceReservation() writes borg's nonce file, getFreeNonce() refuses a damaged one", async () => {
   const disk = new MemoryFiles();
   const store = await createRepository(testEnv(disk), "/repo");
