@@ -1,4 +1,4 @@
-/** What a running command has at hand. Made once by `main.ts`; nothing else reads the process's environment. */
+/** What a running command has at hand. Made once by `program.ts`; nothing else reads the process's environment. */
 import type { Files, Host, Users } from "../core/platform/mod.ts";
 import type { CommonValues } from "./common_options.ts";
 import type { PassphraseDescriptor } from "./passphrase_descriptor.ts";

@@ -1,7 +1,7 @@
 /**
  * The error families. Every expected failure of Alcove is an {@link AppError} whose `code` is the message id that borg's
  * front ends know (borg docs, internals/frontends.rst, "Errors"), so borgmatic, Vorta and scripts read ours unchanged.
- * The table below is the single place that gives a code its modern exit code and its sentence; `cli/main.ts` turns a
+ * The table below is the single place that gives a code its modern exit code and its sentence; `cli/program.ts` turns a
  * code into the process's exit status. Errors survive a worker or RPC hop by `toJSON` / `fromJSON`.
  */
 

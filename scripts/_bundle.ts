@@ -31,6 +31,13 @@ const COMMON_CHUNK = /export default [\w$]+\(\);\s*$/;
  */
 const LATE = /import\("\.\/([\w.-]+\.js)"\)/g;
 
+/**
+ * What `deno bundle` makes of `require`, in a file that all others import. Only modules of the runtime are left to require,
+ * and they can be had without loading node:module, which would be most of what `--version` takes.
+ */
+const REQUIRE =
+  /import\s*\{createRequire as ([\w$]+)\}\s*from\s*"node:module";var ([\w$]+)=\1\(import\.meta\.url\);/;
+
 export interface Bundle {
   /** The folder; the caller removes it. */
   folder: string;
@@ -87,6 +94,10 @@ function bundleInto(target: string, entry: string): void {
     mended = mended.replace(
       LATE,
       (load, name: string) => scripts.includes(name) ? `import(import.meta.resolve("./${name}"))` : load,
+    );
+    mended = mended.replace(
+      REQUIRE,
+      (_, _create, name: string) => `var ${name}=n=>process.getBuiltinModule(n);`,
     );
     for (const file of PACKAGE_FILES) {
       if (!mended.includes(`"./${file.named}"`)) continue;
