@@ -40,6 +40,8 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     needsArchive: true,
     whileOpening: (opening) => {
       const { cacheDir } = opening;
+      const { kind } = values.compression;
+      if (kind === "lz4" || kind === "none") objectThreads.leaveCoreToSsh(opening.location);
       // Nothing is known of these files, so all of them are going to be read.
       if (cacheDir !== null && !values.dry_run && !hasFilesCache(context, cacheDir)) {
         objectThreads.startEarly();

@@ -71,7 +71,8 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   await using session = await openSession(context, values.location, {
     operations: ["read"],
     needsArchive: true,
-    whileOpening: () => {
+    whileOpening: ({ location }) => {
+      spawner.leaveCoreToSsh(location);
       // A whole archive is worth threads; of a few files nobody knows.
       if (values.paths.length === 0) spawner.startEarly();
     },

@@ -4,7 +4,7 @@
  */
 import { MsgpackError, MsgpackWriter, type Packable, type Unpacked } from "../bytes/mod.ts";
 import { AppError, type ErrorCode, RemoteError } from "../errors.ts";
-import { type Dialect, FrameReader, readAnswer, type RpcAnswer, writeRequest } from "./frame.ts";
+import { appendRequest, type Dialect, FrameReader, readAnswer, type RpcAnswer } from "./frame.ts";
 import { remoteError } from "./remote_errors.ts";
 import { harmlessLine } from "./remote_text.ts";
 import type { Transport } from "./transport.ts";
@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   explainEnd?(): Promise<string>;
 }
 
-const DEFAULT_UPLOAD_BUFFER = 4 << 20;
+const DEFAULT_UPLOAD_BUFFER = 1 << 20;
 /** Unanswered posts: their answers are small, but not nothing. */
 const MAX_UNANSWERED_POSTS = 20_000;
 /** How long a server that does not read any more may take to say why. */
@@ -48,15 +48,14 @@ export class RpcConnection {
   /** Requests whose answers nobody waits for, and the error that is none there; another one is kept. */
   readonly #posts = new Map<number, ErrorCode | null>();
   readonly #reader = new FrameReader();
-  readonly #head = new MsgpackWriter();
   readonly #reading: Promise<void>;
   #nextId = 1;
   #postError: unknown = null;
   #ended: unknown = null;
   #closing = false;
   /** What is to be sent next; while it is sent the other buffer fills. */
-  #filling = new ByteQueue();
-  #sending = new ByteQueue();
+  #filling = new MsgpackWriter();
+  #sending = new MsgpackWriter();
   #flushing: Promise<void> | null = null;
   readonly #waiters: (() => void)[] = [];
   /** Grows with every sign of life. */
@@ -113,7 +112,7 @@ export class RpcConnection {
    */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#filling.clear();
+    this.#filling.reset();
     try {
       await this.transport.close();
     } catch {
@@ -147,7 +146,7 @@ export class RpcConnection {
   #send(method: string, args: RpcArguments): number {
     const id = this.#nextId++;
     const sent = this.dialect === "named" ? args : args.slice(0, POSITIONAL_ARGUMENTS[method] ?? 0);
-    this.#filling.push(writeRequest(this.#head, this.dialect, { id, method, args: sent }));
+    appendRequest(this.#filling, this.dialect, { id, method, args: sent });
     this.#flushing ??= this.#flush();
     return id;
   }
@@ -160,7 +159,7 @@ export class RpcConnection {
         [this.#filling, this.#sending] = [this.#sending, this.#filling];
         await this.transport.write(this.#sending.view());
         this.sentBytes += this.#sending.length;
-        this.#sending.clear();
+        this.#sending.reset();
         this.#changed();
       }
     } catch (error) {
@@ -245,30 +244,5 @@ function rubbish(bytes: Uint8Array): string {
     return harmlessLine(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     return [...bytes.subarray(0, 48)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  }
-}
-
-/** Bytes that are put together to be sent in one go. */
-class ByteQueue {
-  #bytes = new Uint8Array(64 << 10);
-  length = 0;
-
-  push(bytes: Uint8Array): void {
-    const needed = this.length + bytes.length;
-    if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
-      larger.set(this.view());
-      this.#bytes = larger;
-    }
-    this.#bytes.set(bytes, this.length);
-    this.length = needed;
-  }
-
-  view(): Uint8Array {
-    return this.#bytes.subarray(0, this.length);
-  }
-
-  clear(): void {
-    this.length = 0;
   }
 }

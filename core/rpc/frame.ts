@@ -237,19 +237,26 @@ export function readAnswer(message: Unpacked): RpcAnswer | null {
 }
 
 /** A request as bytes; the answer is a view that is valid until the next use of `writer`. */
-export function writeRequest(
-  writer: MsgpackWriter,
-  dialect: Dialect,
-  request: { id: number; method: string; args: readonly (readonly [string, Packable])[] },
-): Uint8Array {
-  const { id, method, args } = request;
+export function writeRequest(writer: MsgpackWriter, dialect: Dialect, request: SentRequest): Uint8Array {
   writer.reset();
+  appendRequest(writer, dialect, request);
+  return writer.view();
+}
+
+export interface SentRequest {
+  id: number;
+  method: string;
+  args: readonly (readonly [string, Packable])[];
+}
+
+/** A request behind what `writer` holds already. */
+export function appendRequest(writer: MsgpackWriter, dialect: Dialect, request: SentRequest): void {
+  const { id, method, args } = request;
   if (dialect === "named") {
     writer.write(new Map<string, Packable>([["i", id], ["m", method], ["a", new Map(args)]]));
   } else {
     writer.write([1, id, method, args.map(([, value]) => value)]);
   }
-  return writer.view();
 }
 
 /** An answer as bytes; a view that is valid until the next use of `writer`. */
