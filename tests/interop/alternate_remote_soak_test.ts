@@ -47,8 +47,8 @@ borgTest(`three clients and two servers alternate on one repository for ${ROUNDS
     fs.appendFileSync(path("tree/random.bin"), `round ${round}`);
     if (round % 4 === 3) fs.rmSync(path("tree/changing-0"), { force: true });
     last = `round-${round}`;
-    // Of archives of the same second "prune --keep-last" keeps one.
-    const time = new Date(Date.UTC(2026, 0, 1) + round * 1000).toISOString().slice(0, 19);
+    // A minute apart: of archives of one second `prune --keep-last` keeps only the last.
+    const time = new Date(Date.UTC(2026, 0) + round * 60_000).toISOString().slice(0, 19);
     now(["create", "--timestamp", time, `${location}::${last}`, "tree"], server);
     archives.push(last);
     if (archives.length > KEPT) {

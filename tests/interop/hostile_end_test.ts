@@ -34,7 +34,7 @@ borgTest("a server that dies at any message of a backup leaves a repository that
       assert.ok([80, 81, 87].includes(ran.code), `${trick}=${n}: ${ran.code}\n${ran.stderr}`);
       assert.match(ran.stderr, /Connection closed by remote host|Connection to remote host is broken/);
     }
-    place.borg(["check", repository], { env: relocated });
+    place.borg(["check", "--lock-wait", "60", repository], { env: relocated });
     const now = hostile.honest(["list", "--short", location]).stdout;
     // The archive is there where it was committed, which a client whose server dies after that cannot know.
     assert.ok(now === archives || now === `${archives}died-${n}\n`, `${trick}=${n}: ${now}`);
@@ -58,7 +58,7 @@ borgTest("a server that dies while archives are deleted leaves a repository that
       cwd: place.path,
     });
     assert.ok([0, 80, 81, 87].includes(code), `${n}: ${code}`);
-    place.borg(["check", "--verify-data", repository], { env: relocated });
+    place.borg(["check", "--verify-data", "--lock-wait", "60", repository], { env: relocated });
   }
   assert.match(hostile.honest(["list", "--short", location]).stdout, /^a\n/);
 });

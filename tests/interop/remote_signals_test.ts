@@ -175,7 +175,8 @@ class Scene {
 
   /** The same once more works. What a checkpoint has, at least `saved` bytes, is not stored again. */
   resumes(name: string, saved: number): void {
-    const args = ["create", "--json", `${this.location}::${name}`, "src"];
+    // A second, which is borg's own patience, may pass while a dead server's lock is removed.
+    const args = ["create", "--json", "--lock-wait", "60", `${this.location}::${name}`, "src"];
     const { archive } = JSON.parse(this.place.alcove(args, { env: this.way.env }).stdout);
     assert.equal(archive.stats.nfiles, FILES);
     assert.ok(archive.stats.deduplicated_size < archive.stats.original_size + 1_000_000 - saved);
