@@ -20,7 +20,7 @@ async function run(context: CommandContext, values: Record<string, unknown>): Pr
   await using session = await openStore(context, values["location"] as string, { archive: false });
   const text = values["id"] as string;
   const id = requireObjectId(text);
-  if (!await session.store.has(id)) throw new AppError("Error", [`object ${text} not found.`]);
+  if (!await session.store.has(id)) throw new AppError("RTError", [`object ${text} not found.`]);
   const data = await session.store.get(id);
   context.files.writeFile(resolve(context.cwd, values["path"] as string), data);
   context.print(`object ${text} fetched.\n`);

@@ -15,6 +15,7 @@ const spec = (exitCode: number, text: string): ErrorSpec => ({ exitCode, text })
 
 const ERRORS = {
   Error: spec(2, "{}"),
+  RTError: spec(2, "{}"),
   CancelledByUser: spec(3, "Cancelled: the question was not answered with yes."),
   CommandError: spec(4, "{}"),
   PlaceholderError: spec(5, 'Cannot format "{}" in "{}": {}({})'),

@@ -2,7 +2,7 @@
 import * as assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Workplace, workplace } from "../fixtures/alcove.ts";
-import { borg14Test } from "../fixtures/borg14.ts";
+import { borg14Test, hasBorg14 } from "../fixtures/borg14.ts";
 import { borgTest, run } from "../fixtures/borg.ts";
 
 /** R stands for the repository, N for a name that is not taken. */
@@ -98,18 +98,21 @@ function words(line: string, repository: string): string[] {
   });
 }
 
-borgTest("archive commands take what borg takes", () => {
-  using place = workplace();
-  const repository = prepare(place);
-  const different: string[] = [];
-  for (const line of CASES) {
-    const ours = place.alcove(words(line, repository), { code: null });
-    const theirs = place.borg(words(line, repository), { code: null });
-    if (ours.code !== theirs.code) different.push(`${line}: ${ours.code}, borg ${theirs.code}`);
-  }
-  assert.deepEqual(different, []);
-  for (const [line, code] of ONLY_14) place.alcove(words(line, repository), { code });
-});
+// With borg 1.4 there is no need for the other judge.
+if (!hasBorg14) {
+  borgTest("archive commands take what borg 1.2 takes", () => {
+    using place = workplace();
+    const repository = prepare(place);
+    const different: string[] = [];
+    for (const line of CASES) {
+      const ours = place.alcove(words(line, repository), { code: null });
+      const theirs = place.borg(words(line, repository), { code: null });
+      if (ours.code !== theirs.code) different.push(`${line}: ${ours.code}, borg ${theirs.code}`);
+    }
+    assert.deepEqual(different, []);
+    for (const [line, code] of ONLY_14) place.alcove(words(line, repository), { code });
+  });
+}
 
 borg14Test("archive commands take what borg 1.4 takes", (borg) => {
   using place = workplace();
