@@ -10,7 +10,7 @@ import {
   splitCommand,
   writeStderr,
 } from "../core/platform/mod.ts";
-import { encodeHex, encodeText } from "../core/bytes/mod.ts";
+import { encodeHex, encodeText, printable } from "../core/bytes/mod.ts";
 import { KeyError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
@@ -52,7 +52,8 @@ function passphraseFromDescriptor(context: CommandContext, text: string): string
     return new TextDecoder().decode(context.files.readFile(`/dev/fd/${text}`)).replace(/\n$/, "");
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    throw new KeyError("NoPassphraseFailure", [`BORG_PASSPHRASE_FD: ${error.message}`], { cause: error });
+    const what = error.code === "ENOENT" ? `file descriptor ${text} is not open` : error.message;
+    throw new KeyError("NoPassphraseFailure", [`BORG_PASSPHRASE_FD: ${what}`], { cause: error });
   }
 }
 
@@ -61,7 +62,7 @@ export async function askPassphrase(prompt: string): Promise<string> {
   const answer = await readPassphrase(prompt);
   if (answer === null) {
     throw new KeyError("NoPassphraseFailure", [
-      "there is no terminal to ask on, set BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD",
+      "none was typed; where nobody can be asked, set BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD",
     ]);
   }
   return answer;
@@ -136,11 +137,13 @@ export function askYes(context: CommandContext, question: Question): boolean {
   };
   const given = context.env(variable);
   if (given !== undefined) {
+    // As borg does, the question too: a log is to tell what was agreed to, or why the command stopped.
+    context.reporter.question({ type: "question_prompt", is_prompt: false, msgid: variable, message });
     context.reporter.question({
       type: "question_env_answer",
       is_prompt: false,
       msgid: variable,
-      message,
+      message: `${printable(given)} (from ${variable})`,
       env_var: variable,
     });
     return means(given) ?? false;
@@ -148,7 +151,16 @@ export function askYes(context: CommandContext, question: Question): boolean {
   for (let attempt = 0; attempt < (again ? RETRIES : 1); attempt++) {
     context.reporter.question({ type: "question_prompt", is_prompt: true, msgid: variable, message });
     const answer = readLine();
-    if (answer === null) return false;
+    if (answer === null) {
+      const message = "(no answer)";
+      context.reporter.question({
+        type: "question_accepted_false",
+        is_prompt: false,
+        msgid: variable,
+        message,
+      });
+      return false;
+    }
     const meaning = means(answer);
     if (meaning !== null) return meaning;
   }
