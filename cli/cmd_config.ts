@@ -90,9 +90,9 @@ one that only grows; additional_free_space keeps some room free, so that a full 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
   const values = raw as unknown as ConfigValues;
   if (values.cache) {
-    throw commandError("there are no settings of the cache: leave --cache out for those of the repository");
+    throw commandError("There are no settings of the cache: leave --cache out for those of the repository");
   }
-  if (!values.list && !values.name) throw commandError("name the setting, or give --list to see all");
+  if (!values.list && !values.name) throw commandError("Name the setting, or give --list to see all");
   const changes = values.delete || (!values.list && Boolean(values.value));
   await using session = await openStore(context, values.location, {
     archive: false,
@@ -113,7 +113,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   }
   const value = store.configValue(name);
   if (value === undefined) {
-    throw new AppError("Error", [`the configuration has no setting '${name}'`]);
+    throw new AppError("Error", [`The configuration has no setting '${name}'`]);
   }
   context.print(`${value}\n`);
 }
@@ -122,7 +122,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 function requireName(text: string, changes: boolean): string {
   const parts = text.split(".");
   const [section, name] = parts.length === 2 ? [parts[0]!, parts[1]!] : [SECTION, text];
-  if (section !== SECTION) throw usageError(`the configuration has no section '${section}'`);
+  if (section !== SECTION) throw usageError(`The configuration has no section '${section}'`);
   if (changes && !Object.hasOwn(CHECKS, name)) {
     throw usageError(
       `Cannot change '${name}': only these can be changed: ${Object.keys(CHECKS).join(", ")}`,
@@ -136,7 +136,7 @@ function listing(value: (name: string) => string | undefined): string {
   for (const [name, fallback] of LISTED) {
     const shown = value(name) ?? fallback;
     if (shown === null) {
-      throw new AppError("Error", [`the configuration lacks ${name}, which has no default`]);
+      throw new AppError("Error", [`The configuration lacks ${name}, which has no default`]);
     }
     lines.push(`${name} = ${shown}`);
   }

@@ -91,7 +91,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     operations: ["delete"],
     exclusive: true,
   });
-  if (named && chosen) throw commandError("name the archives or choose them by filters, not both");
+  if (named && chosen) throw commandError("Name the archives or choose them by filters, not both");
   await deleteArchives(context, session, values);
 }
 

@@ -86,7 +86,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   });
   const secondName = session.fill(values.archive2);
   if (secondName === "" || secondName.includes("/") || secondName.includes("::")) {
-    throw usageError(`not the name of an archive: '${values.archive2}'`);
+    throw usageError(`Not the name of an archive: '${values.archive2}'`);
   }
   const { archives } = session.manifest;
   const infos = [session.location.archive!, secondName].map((name) => archives.get(name));

@@ -43,8 +43,12 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   const { location, path, paper } = raw as unknown as ImportValues;
   await using session = await openStore(context, location, { archive: false, unlocked: true });
   const key = await session.storedKey();
-  if (paper && path !== undefined) throw commandError("with --paper import from file is not supported");
-  if (!paper && path === undefined) throw commandError("expected input file to import key from");
+  if (paper && path !== undefined) {
+    throw commandError("Cannot import from a file with --paper: the lines are typed in");
+  }
+  if (!paper && path === undefined) {
+    throw commandError("Cannot import a key: name the file that has it, or type it in with --paper");
+  }
   const blob = paper
     ? typedKey(context, key.repositoryId)
     : fileKey(readGivenFile(context, path!), key.repositoryId);

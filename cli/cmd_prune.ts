@@ -153,7 +153,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 function policyOf(values: PruneValues): PrunePolicy {
   const rules = PRUNE_RULES.filter((rule) => values[rule] !== 0);
   if (values.within === undefined && rules.length === 0) {
-    throw commandError("nothing says what to keep: give at least one of the --keep-… options");
+    throw commandError("Nothing says what to keep: give at least one of the --keep-… options");
   }
   return {
     keep: Object.fromEntries(rules.map((rule) => [rule, values[rule]])),

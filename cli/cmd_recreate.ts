@@ -69,7 +69,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
 
 function archiveName(name: string): string {
   if (name !== "" && !name.includes("/") && !name.includes("::")) return name;
-  throw usageError(`not a name for an archive: '${name}'`);
+  throw usageError(`Not a name for an archive: '${name}'`);
 }
 
 /** Which paths of an archive stay. */

@@ -96,7 +96,7 @@ export function commandEntry(
       const { code, signal } = await child.status;
       cleanUp();
       if (code === 0) return;
-      throw commandError(`the command ${command[0]} failed: ${signal ?? `exit code ${code}`}`);
+      throw commandError(`The command ${command[0]} failed: ${signal ?? `exit code ${code}`}`);
     },
     async abort() {
       if (fd >= 0) context.files.close(fd);

@@ -15,7 +15,9 @@ export function diffText({ path, changes }: PathDiff): string {
 }
 
 export function diffJson({ path, changes }: PathDiff): string {
-  return `${pythonJson({ path: printable(path), changes: changes.filter(isChange).map(changeJson) })}\n`;
+  return `${
+    pythonJson({ path: printable(path), changes: changes.filter(isChange).map(changeJson) }, "sorted")
+  }\n`;
 }
 
 const signed = (bytes: number): string => formatSize(bytes, false, { digits: 1, sign: true }).padStart(9);

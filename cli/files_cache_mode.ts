@@ -19,7 +19,10 @@ const WORDS = new Set(["ctime", "mtime", "size", "inode", "rechunk", "disabled"]
 /** Throws RangeError where the words do not go together. */
 export function parseFilesCacheMode(text: string): FilesCacheChoice {
   const words = new Set(text.split(","));
-  for (const word of words) if (!WORDS.has(word)) throw new RangeError(`unknown files cache mode '${word}'`);
+  for (const word of words) {
+    if (WORDS.has(word)) continue;
+    throw new RangeError(`unknown files cache mode '${word}', known are: ${[...WORDS].join(", ")}`);
+  }
   if (words.has("disabled")) {
     if (words.size > 1) throw new RangeError("disabled stands alone");
     return { mode: null, rechunk: false };

@@ -43,7 +43,9 @@ export class Template {
       if (key !== undefined) this.#addKey(key, spec ?? "", known);
       else if (whole === "{{" || whole === "}}") this.#parts.push(whole[0]!);
       else if (whole === "{" || whole === "}") {
-        throw new UsageError("Error", ["A format has a single brace"]);
+        throw new UsageError("Error", [
+          "Cannot use the format: it has a single brace, write {{ or }} for one in the text",
+        ]);
       } else this.#parts.push(whole);
     }
   }
@@ -54,7 +56,11 @@ export class Template {
       this.#parts.push(padText(fixed, spec));
       return;
     }
-    if (!known.has(key)) throw new UsageError("Error", [`A format has an unknown key: ${key}`]);
+    if (!known.has(key)) {
+      throw new UsageError("Error", [
+        `Cannot use the format: it has an unknown key '${key}', --help lists the known ones`,
+      ]);
+    }
     this.keys.add(key);
     this.#parts.push({ key, spec });
   }

@@ -6,6 +6,7 @@ import type { ChunksIndex } from "../core/local/mod.ts";
 import { Xxh64 } from "../wasm/mod.ts";
 import { Template, type TemplatePart, type TemplateValue, TimeValue } from "./format_template.ts";
 import { jsonTime } from "./local_time.ts";
+import { pythonJson } from "./python_json.ts";
 
 export const DEFAULT_ITEM_FORMAT = "{mode} {user:6} {group:6} {size:8} {mtime} {path}{extra}{NL}";
 
@@ -159,7 +160,7 @@ export class ItemFormat {
     for (const key of this.#template.keys) {
       if (!(key in object) && !NOT_IN_JSON.has(key)) object[key] = jsonValue(this.value(item, key));
     }
-    return JSON.stringify(object);
+    return pythonJson(object);
   }
 
   value(item: Item, key: string): TemplateValue {

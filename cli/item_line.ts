@@ -8,6 +8,7 @@ import { encodeText, printable } from "../core/bytes/mod.ts";
 import { formatValue, type TemplateValue } from "./format_template.ts";
 import { ALWAYS_IN_JSON, type ItemFormat, jsonValue, modeText, NOT_IN_JSON, toUs } from "./item_format.ts";
 import type { LineBuffer } from "./line_buffer.ts";
+import { pythonJson } from "./python_json.ts";
 import { TimeColumn } from "./time_column.ts";
 
 type Append = (view: ItemView, out: LineBuffer) => void;
@@ -20,10 +21,10 @@ interface Style {
 
 const FILE_TYPE = 0o170000;
 const SYMLINK = 0o120000;
-/** What JSON escapes. */
+/** What JSON as Python writes it escapes. */
 const JSON_SPECIAL = new Uint8Array(256);
 JSON_SPECIAL.fill(1, 0, 0x20);
-JSON_SPECIAL[0x22] = JSON_SPECIAL[0x5c] = 1;
+JSON_SPECIAL[0x22] = JSON_SPECIAL[0x5c] = JSON_SPECIAL[0x7f] = 1;
 
 export class ItemLines {
   readonly #appends: readonly Append[];
@@ -57,7 +58,7 @@ export class ItemLines {
     for (const key of keys) if (!NOT_IN_JSON.has(key)) order.add(key);
     const appends: Append[] = [];
     for (const key of order) {
-      appends.push(literal(`${appends.length === 0 ? "{" : ","}${JSON.stringify(key)}:`));
+      appends.push(literal(`${appends.length === 0 ? "{" : ", "}${JSON.stringify(key)}: `));
       appends.push(this.#value(key, { json: true, spec: "" }));
     }
     return [...appends, literal("}\n")];
@@ -111,7 +112,7 @@ export class ItemLines {
 }
 
 function show(value: TemplateValue, style: Style): string {
-  return style.json ? JSON.stringify(jsonValue(value)) : formatValue(value, style.spec);
+  return style.json ? pythonJson(jsonValue(value)) : formatValue(value, style.spec);
 }
 
 /** For keys that do not look at the item. */
@@ -193,7 +194,7 @@ function jsonPath(view: ItemView, out: LineBuffer): void {
   out.byte(QUOTE);
   if (out.ascii(view.bytes, view.textStart(FIELD.path), view.textLength(FIELD.path), JSON_SPECIAL)) {
     out.byte(QUOTE);
-  } else out.text(JSON.stringify(printable(view.text(FIELD.path)!)).slice(1));
+  } else out.text(pythonJson(printable(view.text(FIELD.path)!)).slice(1));
 }
 
 const QUOTE = 0x22;

@@ -79,7 +79,7 @@ function* commandBlocks(context: CommandContext, command: readonly string[]): Bl
     }
     const { code, signal } = yield* whenThere(child.status);
     if (code === 0) return;
-    throw commandError(`the command ${command[0]} failed: ${signal ?? `exit code ${code}`}`);
+    throw commandError(`The command ${command[0]} failed: ${signal ?? `exit code ${code}`}`);
   } finally {
     kill();
   }

@@ -56,7 +56,7 @@ export function readGivenFile(context: CommandContext, path: string): Uint8Array
     return readInput(context, path);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    const what = error.code === "ENOENT" ? "input file does not exist" : "cannot read the input file";
+    const what = error.code === "ENOENT" ? "Input file does not exist" : "Cannot read the input file";
     throw new AppError("CommandError", [`${what}: ${path}`], { cause: error });
   }
 }

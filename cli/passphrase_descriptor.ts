@@ -30,8 +30,9 @@ export class PassphraseDescriptor {
     try {
       return this.#text = decodeText(this.#bytes()).replace(/\n+$/, "");
     } catch (error) {
-      if (error instanceof OsError) throw failure(`: ${error.message}`, error);
-      throw error;
+      if (!(error instanceof OsError)) throw error;
+      const what = error.code === "ENOENT" ? `file descriptor ${this.number} is not open` : error.message;
+      throw failure(`: ${what}`, error);
     }
   }
 

@@ -10,7 +10,7 @@ import {
   splitCommand,
   writeStderr,
 } from "../core/platform/mod.ts";
-import { encodeHex, encodeText } from "../core/bytes/mod.ts";
+import { encodeHex, encodeText, printable } from "../core/bytes/mod.ts";
 import { KeyError, OsError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
@@ -49,7 +49,7 @@ export async function askPassphrase(prompt: string): Promise<string> {
   const answer = await readPassphrase(prompt);
   if (answer === null) {
     throw new KeyError("NoPassphraseFailure", [
-      "there is no terminal to ask on, set BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD",
+      "none was typed; where nobody can be asked, set BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD",
     ]);
   }
   return answer;
@@ -124,11 +124,13 @@ export function askYes(context: CommandContext, question: Question): boolean {
   };
   const given = context.env(variable);
   if (given !== undefined) {
+    // As borg does, the question too: a log is to tell what was agreed to, or why the command stopped.
+    context.reporter.question({ type: "question_prompt", is_prompt: false, msgid: variable, message });
     context.reporter.question({
       type: "question_env_answer",
       is_prompt: false,
       msgid: variable,
-      message,
+      message: `${printable(given)} (from ${variable})`,
       env_var: variable,
     });
     return means(given) ?? false;
@@ -136,7 +138,16 @@ export function askYes(context: CommandContext, question: Question): boolean {
   for (let attempt = 0; attempt < (again ? RETRIES : 1); attempt++) {
     context.reporter.question({ type: "question_prompt", is_prompt: true, msgid: variable, message });
     const answer = readLine();
-    if (answer === null) return false;
+    if (answer === null) {
+      const message = "(no answer)";
+      context.reporter.question({
+        type: "question_accepted_false",
+        is_prompt: false,
+        msgid: variable,
+        message,
+      });
+      return false;
+    }
     const meaning = means(answer);
     if (meaning !== null) return meaning;
   }

@@ -1,11 +1,13 @@
-/** JSON as Python's `json.dumps` writes it, keys sorted: for lines that scripts may compare as text. */
+/** JSON in one line as Python's `json.dumps` writes it: for what scripts may compare, or search, as text. */
 
-/** One line, without its end. */
-export function pythonJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
+/** Without the line's end; keys in the order they have, or sorted. */
+export function pythonJson(value: unknown, order: "as is" | "sorted" = "as is"): string {
+  if (Array.isArray(value)) return `[${value.map((part) => pythonJson(part, order)).join(", ")}]`;
   if (value !== null && typeof value === "object") {
-    const entries = Object.entries(value).sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
-    return `{${entries.map(([key, part]) => `${ascii(key)}: ${pythonJson(part)}`).join(", ")}}`;
+    const entries = Object.entries(value);
+    if (order === "sorted") entries.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+    const parts = entries.filter(([, part]) => part !== undefined);
+    return `{${parts.map(([key, part]) => `${ascii(key)}: ${pythonJson(part, order)}`).join(", ")}}`;
   }
   return typeof value === "string" ? ascii(value) : JSON.stringify(value);
 }
@@ -14,6 +16,6 @@ export function pythonJson(value: unknown): string {
 function ascii(text: string): string {
   return JSON.stringify(text).replace(
     /[\u007f-\uffff]/g,
-    (unit) => unit === "\u007f" ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

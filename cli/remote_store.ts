@@ -5,6 +5,7 @@ import {
   childEnvironment,
   ChildPipe,
   monotonicMs,
+  programExists,
   sleep,
   splitCommand,
 } from "../core/platform/mod.ts";
@@ -43,6 +44,13 @@ export async function openRemoteStore(
 ): Promise<RemoteStore> {
   const command = remoteCommand(context, location, options);
   log(context.reporter, "DEBUG", `SSH command line: ${command.join(" ")}`);
+  const program = command[0]!;
+  const path = context.env("PATH");
+  if (path !== undefined && !programExists(program, path)) {
+    throw commandError(
+      `Cannot connect: there is no program '${program}' (--rsh or BORG_RSH say what connects)`,
+    );
+  }
   const messages = new RemoteLog(context.reporter);
   const pipe = await startPipe(context, command, messages);
   const { upload_buffer: bufferMiB, upload_ratelimit: kibPerSecond } = context.common;
@@ -54,7 +62,7 @@ export async function openRemoteStore(
     explainEnd: async () => {
       const end = await pipe.end();
       messages.end();
-      return explain(end, command[0]!);
+      return explain(end, program);
     },
   });
   const watch = watchSilence(connection, context.reporter);

@@ -31,7 +31,8 @@ export class TextReporter extends CliReporter {
       case "question_prompt":
         return this.write(event.message);
       case "question_env_answer":
-        return;
+      case "question_accepted_false":
+        return this.write(`${event.message}\n`);
       case "archive_progress":
         return event.finished ? this.finish() : this.#live(this.#archiveProgress(event));
       default:

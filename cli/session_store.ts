@@ -65,7 +65,13 @@ export function resolveLocation(context: CommandContext, text: string, options: 
   const location = parseLocation(text, fill, context.env("BORG_REPO"));
   if (location === null) {
     if (text === "" || text.startsWith("::")) {
-      throw usageError("no repository given, and BORG_REPO is not set");
+      const repository = context.env("BORG_REPO");
+      if (!repository) throw usageError("No repository given, and BORG_REPO is not set");
+      throw usageError(
+        text.includes("/")
+          ? `Cannot understand '${text}': the name of an archive cannot have a slash`
+          : `Cannot understand the location in BORG_REPO: '${repository}'`,
+      );
     }
     throw usageError(`Cannot understand the location: '${text}'`);
   }

@@ -187,7 +187,7 @@ class Filter {
   /** That the program is gone is its failure, not that of our own output. */
   brokenPipe(error: unknown): unknown {
     return error instanceof OsError && error.code === "EPIPE"
-      ? new AppError("Error", [`the filter "${this.command}" ended before it had everything`])
+      ? new AppError("Error", [`The filter "${this.command}" ended before it had everything`])
       : error;
   }
 
@@ -196,7 +196,7 @@ class Filter {
     this.#atSignal?.[Symbol.dispose]();
     this.#removeFolder();
     if (code === 0) return;
-    throw new AppError("Error", [`the filter "${this.command}" failed: ${signal ?? `exit code ${code}`}`]);
+    throw new AppError("Error", [`The filter "${this.command}" failed: ${signal ?? `exit code ${code}`}`]);
   }
 
   abort(): void {

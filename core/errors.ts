@@ -21,7 +21,7 @@ const ERRORS = {
   PlaceholderError: spec(5, 'Cannot format "{}" in "{}": {}({})'),
   InvalidPlaceholder: spec(6, 'Cannot use placeholder "{}" in "{}": it is not known'),
 
-  "Repository.AlreadyExists": spec(10, "Cannot create repository {}: a repository is there already"),
+  "Repository.AlreadyExists": spec(10, "Cannot create repository {}: a repository already exists there"),
   "Repository.AtticRepository": spec(
     11,
     "Cannot open {}: it is an attic repository, which must be upgraded first",
@@ -41,7 +41,7 @@ const ERRORS = {
   ),
   "Repository.PathAlreadyExists": spec(19, "Cannot create the repository: there is something else at {}"),
   "Repository.StorageQuotaExceeded": spec(20, "Cannot store more: the storage quota ({}) is exceeded ({})"),
-  "Repository.PathPermissionDenied": spec(21, "Cannot access {}: permission denied"),
+  "Repository.PathPermissionDenied": spec(21, "Cannot access {}: Permission denied"),
 
   MandatoryFeatureUnsupported: spec(
     25,
@@ -53,7 +53,7 @@ const ERRORS = {
   ),
   UnsupportedManifestError: spec(27, "Cannot read the manifest: its format is newer than this version knows"),
 
-  "Archive.AlreadyExists": spec(30, "Cannot create archive {}: an archive of that name exists already"),
+  "Archive.AlreadyExists": spec(30, "Cannot create archive {}: an archive of that name already exists"),
   "Archive.DoesNotExist": spec(31, "Cannot find archive {}: it does not exist"),
   "Archive.IncompatibleFilesystemEncodingError": spec(
     32,
@@ -80,7 +80,7 @@ const ERRORS = {
   PasscommandFailure: spec(51, "Cannot get a passphrase: the command in BORG_PASSCOMMAND failed: {}"),
   PassphraseWrong: spec(
     52,
-    "Cannot unlock the key: the passphrase given by BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD is wrong",
+    "Cannot unlock the key: the passphrase given by BORG_PASSPHRASE, BORG_PASSCOMMAND or BORG_PASSPHRASE_FD is incorrect",
   ),
   PasswordRetriesExceeded: spec(53, "Cannot unlock the key: the passphrase was wrong too often"),
 
@@ -102,7 +102,7 @@ const ERRORS = {
   LockError: spec(70, "Cannot acquire the lock {}"),
   LockErrorT: spec(71, "Cannot acquire the lock {}"),
   LockFailed: spec(72, "Cannot create the lock {}: {}"),
-  LockTimeout: spec(73, "Cannot acquire the lock {}: timed out, another process is using the repository"),
+  LockTimeout: spec(73, "Cannot acquire the lock {} (timeout): another process is using the repository"),
   NotLocked: spec(74, "Cannot rely on the lock {}: it is not there any more, somebody has broken it"),
   NotMyLock: spec(75, "Cannot rely on the lock {}: it was broken, and another process holds it now"),
 

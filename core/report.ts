@@ -54,9 +54,9 @@ export interface LogMessageEvent {
   msgid?: ErrorCode | WarningCode | string;
 }
 
-/** A question to the person, or the answer that the environment gave in advance. */
+/** A question to the person; the answer that the environment gives in advance; that there is none, which means no. */
 export interface QuestionEvent {
-  type: "question_prompt" | "question_env_answer";
+  type: "question_prompt" | "question_env_answer" | "question_accepted_false";
   is_prompt: boolean;
   msgid: string;
   message: string;

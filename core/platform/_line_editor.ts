@@ -10,7 +10,7 @@ const DELETE = 0x7f;
 const SPACE = 0x20;
 
 /** How the line came to its end. */
-export type LineEnd = "accepted" | "cancelled";
+export type LineEnd = "accepted" | "cancelled" | "interrupted";
 
 export class LineEditor {
   #bytes: number[] = [];
@@ -19,7 +19,7 @@ export class LineEditor {
   type(bytes: Uint8Array): LineEnd | null {
     for (const byte of bytes) {
       if (byte === RETURN || byte === LINE_FEED) return "accepted";
-      if (byte === CTRL_C) return "cancelled";
+      if (byte === CTRL_C) return "interrupted";
       if (byte === CTRL_D) {
         // As in the line discipline of the kernel: ends an empty line only.
         if (this.#bytes.length === 0) return "cancelled";

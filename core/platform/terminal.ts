@@ -53,8 +53,8 @@ interface RawTerminal {
 
 /**
  * Prints `prompt` and reads a line that is not shown. Without a terminal the next line of standard input is taken, without a
- * prompt. Null where the input ends before a line, or the person types Ctrl-C or Ctrl-D on an empty line. Signals that end
- * the program do so after the terminal was restored.
+ * prompt. Null where the input ends before a line, or the person types Ctrl-D on an empty line. Signals that end the program,
+ * and Ctrl-C, do so after the terminal was restored.
  */
 export async function readPassphrase(prompt: string): Promise<string | null> {
   const terminal = openTerminal();
@@ -73,6 +73,14 @@ export async function readPassphrase(prompt: string): Promise<string | null> {
       const bytes = await terminal.read();
       if (bytes === null) return null;
       const end = editor.type(bytes);
+      if (end === "interrupted") {
+        terminal.write("\n");
+        ended = "SIGINT";
+        terminal.restore();
+        signals[Symbol.dispose]();
+        await interrupt();
+        return null;
+      }
       if (end !== null) return end === "accepted" ? editor.text() : null;
     }
   } finally {
@@ -81,6 +89,19 @@ export async function readPassphrase(prompt: string): Promise<string | null> {
     signals[Symbol.dispose]();
     terminal.restore();
   }
+}
+
+/**
+ * Sends this process the SIGINT that a terminal in raw mode does not send, and waits until its handlers have run; where it
+ * has none the process ends.
+ */
+async function interrupt(): Promise<void> {
+  const arrival = Promise.withResolvers<void>();
+  using _listener = process.listenerCount("SIGINT") === 0
+    ? null
+    : onSignal(() => arrival.resolve(), ["SIGINT"]);
+  raise("SIGINT");
+  await arrival.promise;
 }
 
 function openTerminal(): RawTerminal | null {

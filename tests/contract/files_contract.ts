@@ -427,7 +427,7 @@ function errors(files: Files): ContractCase[] {
           files.writeFile("/dev/full", text("x"));
         } catch (error) {
           assert(error instanceof OsError);
-          assert.match(error.message, /^no space left on device/);
+          assert.match(error.message, /^No space left on device/);
           return;
         }
         assert.fail("nothing thrown");

@@ -228,7 +228,7 @@ else {
     // text.txt and one have several; ACLs and flags go silently, as borg does it.
     assert.equal(warnings.length, 11, stderr);
     for (const line of warnings) {
-      assert.match(line, /: extended attribute .*not supported by this file system$/);
+      assert.match(line, /: extended attribute .*Not supported by this file system$/);
     }
     // Backing up from there finds nothing and says nothing.
     const { stderr: silent } = inside(

@@ -408,7 +408,7 @@ Deno.test("a full destination costs the files that do not fit, each told of, and
   try {
     const cwd = join(place.path, "small");
     const ran = place.alcove(["extract", "../repo::a"], { cwd, code: 104, env: MODERN });
-    const failed = /^src\/([abc]): write: no space left on device\n$/.exec(ran.stderr)?.[1];
+    const failed = /^src\/([abc]): write: No space left on device\n$/.exec(ran.stderr)?.[1];
     assert.ok(failed, ran.stderr);
     for (const name of ["a", "b", "c"].filter((name) => name !== failed)) {
       assert.deepEqual(

@@ -78,8 +78,8 @@ borgTest(
     fails(["import", "repo", "junk"], 43, /not a key backup/);
     fails(["import", "repo", "other.key"], 45, /another repository/);
     fails(["import", "repo", "absent"], 4, /does not exist: absent/);
-    fails(["import", "repo"], 4, /expected input file/);
-    fails(["import", "--paper", "repo", "other.key"], 4, /not supported/);
+    fails(["import", "repo"], 4, /name the file/);
+    fails(["import", "--paper", "repo", "other.key"], 4, /typed in/);
     fails(["export", "repo", "other"], 4, /must be a file/);
     fails(["export", "plain"], 46, /not encrypted/);
     const paper = place.alcove(["key", "export", "--paper", "other"]).stdout;

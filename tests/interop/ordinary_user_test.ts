@@ -42,8 +42,8 @@ borgTest("an ordinary user backs up what it may read and restores what it may se
     asNobody([deno, "run", "-A", "--quiet", join(place.path, "program", bundled.main), ...args], code, cwd);
   alcove(["init", "-e", "repokey", "repo"]);
   const warnings = alcove(["create", "repo::a", "tree"], 105);
-  assert.match(warnings, /tree\/secret: .*permission denied/);
-  assert.match(warnings, /tree\/locked: .*permission denied/);
+  assert.match(warnings, /tree\/secret: .*Permission denied/);
+  assert.match(warnings, /tree\/locked: .*Permission denied/);
   alcove(["extract", "../repo::a"], 0, join(place.path, "out"));
   const mine = (list: Record<string, unknown>[]) =>
     list.filter(({ path }) => !["736563726574", "6c6f636b6564"].includes(path as string))

@@ -183,7 +183,7 @@ borgTest("create with the walk in a thread and without it makes the same archive
   const alone = create("alone", { ALCOVE_WORKERS: "0" });
   assert.equal(ahead.stderr, alone.stderr);
   assert.match(ahead.stderr, /^x tree\/many\/9$/m);
-  assert.match(ahead.stderr, /^missing: .*no such file/m);
+  assert.match(ahead.stderr, /^missing: .*No such file/m);
   assert.equal(place.borg(["diff", "repo::ahead", "alone"]).stdout, "");
   assert.deepEqual(items(place, "ahead"), items(place, "alone"));
   const theirs = place.borg(["create", ...options.slice(1), "repo::borg", ...roots], { code: 1 });

@@ -122,5 +122,5 @@ Deno.test("errnoSymbol() names the numbers of the kernel's table", () => {
     [4000, "E4000"],
   ];
   for (const [errno, symbol] of known) assert.equal(errnoSymbol(errno), symbol);
-  assert.equal(osError("EACCES", "open", "/x").message, "permission denied: /x");
+  assert.equal(osError("EACCES", "open", "/x").message, "Permission denied: /x");
 });

@@ -19,8 +19,8 @@ Deno.test("LineEditor takes characters, erases them whole, and forgets the line 
   assert.equal(editor.text(), "");
 });
 
-Deno.test("LineEditor is cancelled by Ctrl-C, and by Ctrl-D on an empty line", () => {
-  assert.equal(new LineEditor().type(keys("abc\x03")), "cancelled");
+Deno.test("LineEditor is interrupted by Ctrl-C, and cancelled by Ctrl-D on an empty line", () => {
+  assert.equal(new LineEditor().type(keys("abc\x03")), "interrupted");
   assert.equal(new LineEditor().type(keys("\x04")), "cancelled");
   assert.equal(new LineEditor().type(keys("\n")), "accepted");
 });
@@ -88,10 +88,21 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readPassphrase() answers null on Ctrl-C, with the terminal restored",
+  name: "readPassphrase() lets Ctrl-C end the program, with the terminal restored",
   ignore: python.status !== 0,
   fn() {
-    const { shown, restored } = onTerminal(`os.write(fd, b"half\\x03")`, "true\r\n");
+    const { shown, restored, status } = onTerminal(`os.write(fd, b"half\\x03")`, "\r\n");
+    assert.equal(shown, "Secret: \r\n");
+    assert(restored);
+    assert.equal(status & 0x7f, 2);
+  },
+});
+
+Deno.test({
+  name: "readPassphrase() answers null on Ctrl-D, with the terminal restored",
+  ignore: python.status !== 0,
+  fn() {
+    const { shown, restored } = onTerminal(`os.write(fd, b"\\x04")`, "true\r\n");
     assert.equal(shown, "Secret: \r\ngot null true\r\n");
     assert(restored);
   },
