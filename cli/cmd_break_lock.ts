@@ -1,6 +1,7 @@
 /** `break-lock`: removes the locks of a repository. */
 import type { CommandContext } from "./context.ts";
 import { breakRepositoryLock } from "./session_store.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 
 const spec: CommandSpec = {
@@ -10,13 +11,7 @@ const spec: CommandSpec = {
     `Removes the locks that a process has left in a repository. Use it only when you are sure that no process, on
 any machine, is using the repository. Locks of dead processes of this machine are removed without it.`,
   options: [],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY",
-    count: "?",
-    default: "",
-    help: "whose locks to remove; without it, the repository in BORG_REPO",
-  }],
+  positionals: [optionalRepository("whose locks to remove; without it, the repository in BORG_REPO")],
 };
 
 async function run(context: CommandContext, values: Record<string, unknown>): Promise<void> {

@@ -13,7 +13,7 @@ import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { ObjectThreads } from "./object_workers.ts";
 import { askYes } from "./prompt.ts";
-import { SAVE_SPACE } from "./option_groups.ts";
+import { optionalRepository, SAVE_SPACE } from "./option_groups.ts";
 import { openStore, type StoreSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { commandError, parseInteger } from "./values.ts";
@@ -52,13 +52,9 @@ authentic and that everything it refers to is there. --verify-data also fetches,
     },
     ...SELECTION_OPTIONS,
   ],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY_OR_ARCHIVE",
-    count: "?",
-    default: "",
-    help: "what to verify; without it, the repository in BORG_REPO",
-  }],
+  positionals: [
+    optionalRepository("what to verify; without it, the repository in BORG_REPO", "REPOSITORY_OR_ARCHIVE"),
+  ],
 };
 
 function validate(values: CheckValues): void {

@@ -3,6 +3,7 @@ import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
 import { formatSize } from "./format_size.ts";
 import { openStore } from "./session.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { parseInteger } from "./values.ts";
 
@@ -36,13 +37,7 @@ A segment file is rewritten where more than --threshold percent of it is waste.`
       help: "waste in a segment that makes rewriting worth it (default: 10)",
     },
   ],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY",
-    count: "?",
-    default: "",
-    help: "what to compact; without it, the repository in BORG_REPO",
-  }],
+  positionals: [optionalRepository("what to compact; without it, the repository in BORG_REPO")],
 };
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {

@@ -5,6 +5,7 @@ import { MAX_SEGMENT_SIZE, parseSize } from "../core/store/mod.ts";
 import type { CommandContext } from "./context.ts";
 import { openStore } from "./session.ts";
 import { localStore } from "./session_store.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { commandError, usageError } from "./values.ts";
 
@@ -75,13 +76,7 @@ one that only grows; additional_free_space keeps some room free, so that a full 
     { flags: ["-l", "--list"], name: "list", exclusive: "what", help: "print all settings" },
   ],
   positionals: [
-    {
-      name: "location",
-      metavar: "REPOSITORY",
-      count: "?",
-      default: "",
-      help: "the repository; without it, the one in BORG_REPO",
-    },
+    optionalRepository("the repository; without it, the one in BORG_REPO"),
     { name: "name", metavar: "NAME", count: "?", help: "name of the setting" },
     { name: "value", metavar: "VALUE", count: "?", help: "its new value" },
   ],

@@ -15,8 +15,8 @@ import { canonicalPath } from "./location.ts";
 import { deletedStats } from "./deleted_stats.ts";
 import { askYes } from "./prompt.ts";
 import { DASHES } from "./repo_stats.ts";
-import { DELETION, SAVE_SPACE } from "./option_groups.ts";
-import { OUTPUT_LOGGER } from "./report_base.ts";
+import { DELETION, optionalRepository, SAVE_SPACE } from "./option_groups.ts";
+import { outputLine } from "./report_base.ts";
 import { openSession, openStore, type Session, type StoreSession } from "./session.ts";
 import { resolveLocation } from "./session_store.ts";
 import type { Command, CommandSpec } from "./spec.ts";
@@ -67,13 +67,7 @@ the space back. With only a repository, deletes all of it, after a question.`,
     ...SELECTION_OPTIONS,
   ],
   positionals: [
-    {
-      name: "location",
-      metavar: "REPOSITORY_OR_ARCHIVE",
-      count: "?",
-      default: "",
-      help: "what to delete; without it, the repository in BORG_REPO",
-    },
+    optionalRepository("what to delete; without it, the repository in BORG_REPO", "REPOSITORY_OR_ARCHIVE"),
     { name: "archives", metavar: "ARCHIVE", count: "*", help: "further archives of that repository" },
   ],
 };
@@ -93,15 +87,6 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
   });
   if (named && chosen) throw commandError("Name the archives or choose them by filters, not both");
   await deleteArchives(context, session, values);
-}
-
-function output(context: CommandContext, logger: string, message: string): void {
-  context.reporter.emit({
-    type: "log_message",
-    levelname: "INFO",
-    name: `${OUTPUT_LOGGER}.${logger}`,
-    message,
-  });
 }
 
 function chooseArchives(context: CommandContext, session: Session, values: DeleteValues): ArchiveInfo[] {
@@ -131,7 +116,7 @@ async function deleteArchives(
   if (values.output_list) {
     for (const [i, info] of archives.entries()) {
       const verb = values.dry_run ? "Would delete archive:" : "Deleting archive:";
-      output(context, "list", `${verb} ${archiveLine(info)} (${i + 1}/${archives.length})`);
+      outputLine(context.reporter, "list", `${verb} ${archiveLine(info)} (${i + 1}/${archives.length})`);
     }
   }
   if (values.dry_run || archives.length === 0) return;
@@ -151,7 +136,7 @@ async function deleteArchives(
   if (values.stats || values.quick_stats) {
     const { iec } = context.common;
     const lines = await deletedStats(session, plan, { quick: values.quick_stats, iec });
-    for (const line of lines) output(context, "stats", line);
+    for (const line of lines) outputLine(context.reporter, "stats", line);
   }
   plan.remaining.dispose();
 }

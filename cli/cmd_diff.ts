@@ -3,6 +3,7 @@ import { type Archive, ArchiveDiff, type PathDiff } from "../core/archive/mod.ts
 import type { ChunkerParams } from "../core/chunk/mod.ts";
 import { printable } from "../core/bytes/mod.ts";
 import { log } from "../core/report.ts";
+import { isArchiveName } from "./archive_name.ts";
 import { makeBreath } from "./breath.ts";
 import type { CommandContext } from "./context.ts";
 import { diffJson, diffText, parseSortFields, sortDiffs } from "./diff_output.ts";
@@ -85,7 +86,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     needsArchive: true,
   });
   const secondName = session.fill(values.archive2);
-  if (secondName === "" || secondName.includes("/") || secondName.includes("::")) {
+  if (!isArchiveName(secondName)) {
     throw usageError(`Not the name of an archive: '${values.archive2}'`);
   }
   const { archives } = session.manifest;

@@ -6,7 +6,7 @@ import type { CommandContext } from "./context.ts";
 import { ObjectThreads } from "./object_workers.ts";
 import { STRIP_COMPONENTS } from "./option_groups.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
-import { OUTPUT_LOGGER } from "./report_base.ts";
+import { outputLine } from "./report_base.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { openTarOutput, tarFilter } from "./tar_stream.ts";
@@ -67,13 +67,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     values.tarfile,
     tarFilter(values.tar_filter, values.tarfile, "write"),
   );
-  const list = (path: string): void =>
-    reporter.emit({
-      type: "log_message",
-      levelname: "INFO",
-      name: `${OUTPUT_LOGGER}.list`,
-      message: printable(path),
-    });
+  const list = (path: string): void => outputLine(reporter, "list", printable(path));
   try {
     const work = new TarExport(archive, reporter, {
       stripComponents: Math.max(0, values.strip_components),

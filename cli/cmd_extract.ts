@@ -6,7 +6,7 @@ import { makeTarget } from "./extract_target.ts";
 import { ObjectThreads } from "./object_workers.ts";
 import { NOBSDFLAGS, NUMERIC_OWNER, STRIP_COMPONENTS } from "./option_groups.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
-import { OUTPUT_LOGGER } from "./report_base.ts";
+import { outputLine } from "./report_base.ts";
 import { openSession } from "./session.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 
@@ -90,13 +90,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     ...(values.stdout && !values.dry_run ? { stdout: (data: Uint8Array) => context.printData(data) } : {}),
     ...(values.output_list
       ? {
-        list: (path: string) =>
-          reporter.emit({
-            type: "log_message",
-            levelname: "INFO",
-            name: `${OUTPUT_LOGGER}.list`,
-            message: printable(path),
-          }),
+        list: (path: string) => outputLine(reporter, "list", printable(path)),
       }
       : {}),
     ...(reporter.progress ? { totalBytes: await extractionSize(archive, select) } : {}),

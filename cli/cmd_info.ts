@@ -27,6 +27,7 @@ import {
   totalsOf,
 } from "./repo_stats.ts";
 import { openSession, type Session } from "./session.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 
 interface InfoValues extends SelectionValues {
@@ -43,13 +44,9 @@ made and how large it is.
 
 "Deduplicated size" of an archive is what only this archive needs: what deleting it would free.`,
   options: [{ flags: ["--json"], name: "json", help: "print as JSON" }, ...SELECTION_OPTIONS],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY_OR_ARCHIVE",
-    count: "?",
-    default: "",
-    help: "what to describe; without it, the repository in BORG_REPO",
-  }],
+  positionals: [
+    optionalRepository("what to describe; without it, the repository in BORG_REPO", "REPOSITORY_OR_ARCHIVE"),
+  ],
 };
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {

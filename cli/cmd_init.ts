@@ -5,6 +5,7 @@ import { log } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
 import { canonicalPath } from "./location.ts";
 import { createSession } from "./session.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { readGivenFile } from "./output_file.ts";
 import { decodeRelatedSecrets } from "./related_secrets.ts";
@@ -62,13 +63,7 @@ have it in hardware. authenticated modes detect tampering but do not encrypt; no
       help: "cut and name chunks as the repository did whose key export-related-secrets wrote PATH",
     },
   ],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY",
-    count: "?",
-    default: "",
-    help: "where; without it, BORG_REPO",
-  }],
+  positionals: [optionalRepository("where; without it, BORG_REPO")],
 };
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {

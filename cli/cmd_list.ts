@@ -10,6 +10,7 @@ import { LineBuffer } from "./line_buffer.ts";
 import { buildMatcher, PATHS_POSITIONAL, PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import { repositoryJson, sortedJson } from "./repo_stats.ts";
 import { openSession, type Session } from "./session.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { commandError } from "./values.ts";
 
@@ -56,13 +57,7 @@ contents: md5 sha1 sha256 sha512 sha3_256 blake2b xxh64 and others. Everywhere: 
     ...PATTERN_OPTIONS,
   ],
   positionals: [
-    {
-      name: "location",
-      metavar: "REPOSITORY_OR_ARCHIVE",
-      count: "?",
-      default: "",
-      help: "what to list; without it, the repository in BORG_REPO",
-    },
+    optionalRepository("what to list; without it, the repository in BORG_REPO", "REPOSITORY_OR_ARCHIVE"),
     PATHS_POSITIONAL,
   ],
 };

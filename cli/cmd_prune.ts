@@ -18,8 +18,8 @@ import { SELECTION_OPTIONS, type SelectionValues } from "./archive_selection.ts"
 import type { CommandContext } from "./context.ts";
 import { deletedStats } from "./deleted_stats.ts";
 import { formatLocalTime } from "./local_time.ts";
-import { DELETION, SAVE_SPACE } from "./option_groups.ts";
-import { OUTPUT_LOGGER } from "./report_base.ts";
+import { DELETION, optionalRepository, SAVE_SPACE } from "./option_groups.ts";
+import { outputLine } from "./report_base.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command, CommandSpec, OptionSpec } from "./spec.ts";
 import { commandError, parseInteger } from "./values.ts";
@@ -112,13 +112,7 @@ What interrupted backups left behind (checkpoints) is deleted, unless it is the 
     SAVE_SPACE,
     DELETION.checkpointInterval,
   ],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY",
-    count: "?",
-    default: "",
-    help: "the repository to prune; without it, the one in BORG_REPO",
-  }],
+  positionals: [optionalRepository("the repository to prune; without it, the one in BORG_REPO")],
 };
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {
@@ -194,13 +188,8 @@ function listDecisions(
   for (const { info, keep, rule, ordinal } of decisions) {
     let verb = rule === null ? "Keeping checkpoint archive:" : `Keeping archive (rule: ${rule} #${ordinal}):`;
     if (!keep) verb = dryRun ? "Would prune:" : `Pruning archive (${++pruned}/${total}):`;
-    output(context, "list", `${verb.padEnd(44)} ${archiveLine(info)}`);
+    outputLine(context.reporter, "list", `${verb.padEnd(44)} ${archiveLine(info)}`);
   }
-}
-
-function output(context: CommandContext, logger: string, message: string): void {
-  const name = `${OUTPUT_LOGGER}.${logger}`;
-  context.reporter.emit({ type: "log_message", levelname: "INFO", name, message });
 }
 
 async function deleteArchives(
@@ -235,7 +224,7 @@ async function deleteArchives(
   }
   if (stats) {
     const lines = await deletedStats(session, plan, { quick: !values.stats, iec: context.common.iec });
-    for (const line of lines) output(context, "stats", line);
+    for (const line of lines) outputLine(context.reporter, "stats", line);
   }
   plan.remaining.dispose();
 }

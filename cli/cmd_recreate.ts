@@ -18,6 +18,7 @@ import { ChunksIndex } from "../core/local/mod.ts";
 import { monotonicMs } from "../core/platform/mod.ts";
 import { AppError } from "../core/errors.ts";
 import { log } from "../core/report.ts";
+import { requireNewName } from "./archive_name.ts";
 import { makeBreath } from "./breath.ts";
 import { NewArchive, resolveTimestamp, showFileStatus } from "./new_archive.ts";
 import type { CommandContext } from "./context.ts";
@@ -27,7 +28,7 @@ import { buildMatcher } from "./pattern_options.ts";
 import { RECREATE_SPEC, type RecreateValues } from "./recreate_options.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Command } from "./spec.ts";
-import { commandError, usageError } from "./values.ts";
+import { commandError } from "./values.ts";
 
 /**
  * What borg calls an archive until it takes the place of the old one, and leaves behind when it dies in between; ours goes by
@@ -43,7 +44,7 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     operations: ["check"],
     exclusive: true,
   });
-  const target = values.target === undefined ? undefined : archiveName(session.fill(values.target));
+  const target = values.target === undefined ? undefined : requireNewName(session.fill(values.target));
   using work = new RecreateWork(context, session, values, { target, timestampUs });
   const { archive: name } = session.location;
   if (name !== undefined) {
@@ -65,11 +66,6 @@ async function run(context: CommandContext, raw: Record<string, unknown>): Promi
     if (await work.recreate(info.name)) continue;
     log(context.reporter, "INFO", `Skipped archive ${printable(info.name)}: nothing to do.`);
   }
-}
-
-function archiveName(name: string): string {
-  if (name !== "" && !name.includes("/") && !name.includes("::")) return name;
-  throw usageError(`Not a name for an archive: '${name}'`);
 }
 
 /** Which paths of an archive stay. */

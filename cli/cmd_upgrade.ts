@@ -1,5 +1,6 @@
 /** `upgrade`: adds what newer versions demand to a repository of an older one, or of attic. */
 import type { CommandContext } from "./context.ts";
+import { optionalRepository } from "./option_groups.ts";
 import type { Command, CommandSpec } from "./spec.ts";
 import { convertRepository } from "./upgrade_files.ts";
 import { checkTam, disableTam, enableTam, upgradeArchivesTam } from "./upgrade_tam.ts";
@@ -46,13 +47,7 @@ which newer ones refuse: only for archives that you know to be yours. The --chec
     },
     { flags: ["--archives-tam"], name: "archives_tam", help: "authenticate all archives" },
   ],
-  positionals: [{
-    name: "location",
-    metavar: "REPOSITORY",
-    count: "?",
-    default: "",
-    help: "the repository to upgrade; without it, the one in BORG_REPO",
-  }],
+  positionals: [optionalRepository("the repository to upgrade; without it, the one in BORG_REPO")],
 };
 
 async function run(context: CommandContext, raw: Record<string, unknown>): Promise<void> {

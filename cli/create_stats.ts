@@ -16,7 +16,7 @@ import {
   statsLine,
   totalsLines,
 } from "./repo_stats.ts";
-import { OUTPUT_LOGGER } from "./report_base.ts";
+import { outputLine } from "./report_base.ts";
 import type { Session } from "./session.ts";
 
 /** Tells of a new archive what `--stats`, `--quick-stats` or `--json` wants to know, or nothing. */
@@ -68,12 +68,5 @@ export async function printStats(
     ...(totals ? totalsLines(totals, iec) : []),
     DASHES,
   ];
-  for (const message of lines) {
-    context.reporter.emit({
-      type: "log_message",
-      levelname: "INFO",
-      name: `${OUTPUT_LOGGER}.stats`,
-      message,
-    });
-  }
+  for (const line of lines) outputLine(context.reporter, "stats", line);
 }

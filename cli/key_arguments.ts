@@ -1,14 +1,9 @@
 /** What the `key` commands share. */
+import { optionalRepository } from "./option_groups.ts";
 import type { PositionalSpec } from "./spec.ts";
 import { parsePath } from "./values.ts";
 
-export const KEY_REPOSITORY: PositionalSpec = {
-  name: "location",
-  metavar: "REPOSITORY",
-  count: "?",
-  default: "",
-  help: "whose key; without it, the repository in BORG_REPO",
-};
+export const KEY_REPOSITORY = optionalRepository("whose key; without it, the repository in BORG_REPO");
 
 export const keyPath = (help: string): PositionalSpec => ({
   name: "path",

@@ -1,16 +1,10 @@
 /** Instants as people read them: local or UTC, with strftime patterns. */
-
+import type { CalendarTime } from "../core/archive/mod.ts";
 import type { PosixZone } from "./posix_zone.ts";
 import { zoneAbbreviation } from "./zone_abbreviation.ts";
 
 /** An instant broken down in one zone. */
-export interface ZonedTime {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
+export interface ZonedTime extends CalendarTime {
   readonly microsecond: number;
   /** 0 is Sunday. */
   readonly weekday: number;

@@ -1,7 +1,7 @@
-/** Options that several commands have, each in the same words. */
+/** Options, and the first positional, that several commands have. */
 import { DEFAULT_CHUNKER_PARAMS, parseChunkerParams } from "../core/chunk/mod.ts";
 import { parseCompression } from "../core/object/mod.ts";
-import type { OptionSpec } from "./spec.ts";
+import type { OptionSpec, PositionalSpec } from "./spec.ts";
 import { parseInteger } from "./values.ts";
 
 /** Of commands that make archives: what they tell. */
@@ -144,3 +144,12 @@ const formerName = (former: string, present: string, name: string): OptionSpec =
 
 export const NUMERIC_OWNER = formerName("--numeric-owner", "--numeric-ids", "numeric_ids");
 export const NOBSDFLAGS = formerName("--nobsdflags", "--noflags", "noflags");
+
+/** The repository, or where the command takes one an archive in it; BORG_REPO answers where it is left out. */
+export const optionalRepository = (help: string, metavar = "REPOSITORY"): PositionalSpec => ({
+  name: "location",
+  metavar,
+  count: "?",
+  default: "",
+  help,
+});

@@ -26,7 +26,7 @@ import type { CommandContext } from "./context.ts";
 import { commandHelp, familyHelp, mainHelp } from "./help.ts";
 import { PassphraseDescriptor } from "./passphrase_descriptor.ts";
 import { JsonReporter } from "./report_json.ts";
-import type { CliReporter, ReporterOptions } from "./report_base.ts";
+import { type CliReporter, outputLine, type ReporterOptions } from "./report_base.ts";
 import { TextReporter } from "./report_text.ts";
 import type { Command, Values } from "./spec.ts";
 import { systemInformation } from "./system_information.ts";
@@ -133,14 +133,7 @@ async function runCommand(
       "BORG_LOGGING_CONF has no effect: it is for Python's logging. Use the options for levels, and --log-json.",
     );
   }
-  if (common.show_version) {
-    reporter.emit({
-      type: "log_message",
-      levelname: "INFO",
-      name: "borg.output.show-version",
-      message: versionLine("alcove"),
-    });
-  }
+  if (common.show_version) outputLine(reporter, "show-version", versionLine("alcove"));
   let code: number;
   let profiled: (() => Promise<void>) | null = null;
   try {

@@ -1,7 +1,7 @@
 /** The options of `recreate`, and what they parse to. */
 import { type ChunkerParams, parseChunkerParams } from "../core/chunk/mod.ts";
 import type { Compression } from "../core/object/mod.ts";
-import { ARCHIVE, TAGGED_FOLDERS, TELLING } from "./option_groups.ts";
+import { ARCHIVE, optionalRepository, TAGGED_FOLDERS, TELLING } from "./option_groups.ts";
 import { PATTERN_OPTIONS, type PatternValues } from "./pattern_options.ts";
 import type { CommandSpec } from "./spec.ts";
 import { parsePath } from "./values.ts";
@@ -86,13 +86,7 @@ Chunks that are compressed anew are shared: other archives that have them keep s
     },
   ],
   positionals: [
-    {
-      name: "location",
-      metavar: "REPOSITORY_OR_ARCHIVE",
-      count: "?",
-      default: "",
-      help: "what to make anew; without it, the repository in BORG_REPO",
-    },
+    optionalRepository("what to make anew; without it, the repository in BORG_REPO", "REPOSITORY_OR_ARCHIVE"),
     {
       name: "paths",
       metavar: "PATH",

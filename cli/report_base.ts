@@ -13,7 +13,12 @@ export interface ReporterOptions {
 }
 
 /** Messages under this name are a command's output rather than its log: always shown. */
-export const OUTPUT_LOGGER = "borg.output";
+const OUTPUT_LOGGER = "borg.output";
+
+/** A line of output, under the name that borg gives to its kind ("list", "stats"). */
+export function outputLine(reporter: Reporter, kind: string, message: string): void {
+  reporter.emit({ type: "log_message", levelname: "INFO", name: `${OUTPUT_LOGGER}.${kind}`, message });
+}
 
 export abstract class CliReporter implements Reporter {
   readonly #warningCodes = new Set<number>();

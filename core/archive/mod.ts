@@ -19,6 +19,7 @@ export { type Change, itemChanges, type ItemDiffOptions } from "./item_diff.ts";
 export { FIELD, ItemView } from "./item_view.ts";
 export { type ArchiveInfo, Manifest, type Operation, readManifestObject } from "./manifest.ts";
 export {
+  type CalendarTime,
   CHECKPOINT_SUFFIX,
   isCheckpoint,
   planPrune,
