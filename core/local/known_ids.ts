@@ -90,6 +90,15 @@ export class KnownIds {
     return ids;
   }
 
+  /** Removes the file. Throws OsError where that cannot be done: it must not count any more. */
+  forget(): void {
+    try {
+      this.files.unlink(this.path);
+    } catch (error) {
+      if (!(error instanceof OsError && (error.code === "ENOENT" || error.code === "ENOTDIR"))) throw error;
+    }
+  }
+
   /** Replaces the file. Best effort: a full disk or a read-only home must not stop a backup. */
   save(manifest: Uint8Array, ids: IdTable): void {
     const head = new Uint8Array(HEAD_BYTES);

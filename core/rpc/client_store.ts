@@ -211,6 +211,7 @@ export class RemoteStore implements StoreDeleter {
     const args: RpcArguments = [["save_space", false], ...Object.entries(options)];
     try {
       await this.#connection.settle();
+      this.#ids.committing();
       await this.#connection.call("commit", args);
     } catch (error) {
       // The caller may go on with a new transaction; what the server has of this one must not come with it, nor what we know.

@@ -22,6 +22,8 @@ export interface IdSets {
   /** Null where nothing is known for this manifest. */
   load(manifest: Uint8Array): IdSet | null;
   save(manifest: Uint8Array, ids: IdSet): void;
+  /** Nothing is known any more. */
+  forget(): void;
 }
 
 /** The server's own words. */
@@ -86,13 +88,24 @@ export class RemoteIds {
     else ids?.remove(id);
   }
 
+  /**
+   * A commit is about to be asked for. What changes objects and not the manifest leaves it as it was remembered with: then as
+   * many other objects would be taken for those.
+   */
+  committing(): void {
+    if (this.#changed && this.#manifest === null) this.sets.forget();
+  }
+
   committed(): void {
     this.#changed = false;
   }
 
   /** Nothing is certain any more, the manifest neither. */
   forget(options: { repaired?: boolean } = {}): void {
-    this.#repaired ||= options.repaired ?? false;
+    if (options.repaired) {
+      this.#repaired = true;
+      this.sets.forget();
+    }
     this.#ids?.[Symbol.dispose]();
     this.#followed?.[Symbol.dispose]();
     this.#ids = this.#followed = this.#manifest = null;

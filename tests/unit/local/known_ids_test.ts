@@ -31,6 +31,15 @@ class Place implements Disposable {
   }
 }
 
+Deno.test("KnownIds.forget() removes what was remembered, or nothing", () => {
+  using place = new Place();
+  place.known.forget();
+  place.save(3);
+  assert.notEqual(place.known.load(MANIFEST), null);
+  place.known.forget();
+  assert.equal(place.known.load(MANIFEST), null);
+});
+
 const all = (ids: IdTable): Set<string> => {
   const found: string[] = [];
   for (const piece of ids.pieces()) {

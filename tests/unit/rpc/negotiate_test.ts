@@ -15,7 +15,7 @@ const OPTIONS: OpenRemoteOptions = {
   lock: true,
   lockWaitSeconds: 3,
   clientVersion: [1, 4, 5],
-  idSets: () => ({ create: () => assert.fail(), load: () => null, save() {} }) as IdSets,
+  idSets: () => ({ create: () => assert.fail(), load: () => null, save() {}, forget() {} }) as IdSets,
 };
 
 const utf8 = new TextDecoder();

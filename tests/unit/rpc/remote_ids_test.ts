@@ -37,6 +37,9 @@ class Memory implements IdSets {
   save(manifest: Uint8Array, ids: IdSet): void {
     this.saved = { manifest: `${manifest}`, ids: [...(ids as Ids).all].sort() };
   }
+  forget(): void {
+    this.saved = null;
+  }
 }
 
 /** A server that answers at the next turn of the event loop. */
@@ -168,6 +171,24 @@ Deno.test("a session that only deletes keeps what is remembered up to date, and 
   })());
   assert.deepEqual(next.turns, [["get"], ["__len__"]]);
   await next.store.close();
+});
+
+Deno.test("what is remembered is given up by who changes objects without the manifest, and by a repair", async () => {
+  const memory = new Memory();
+  const ids = start(1, 2);
+  for (const repair of [false, true]) {
+    memory.save(digest(MANIFEST), new Ids(ids));
+    const server = new Server(new Set(ids), memory);
+    await server.serve((async () => {
+      if (repair) return void await server.store.check({ repair }).catch(() => {});
+      // As many as before, under the same manifest.
+      await server.store.delete(id(1));
+      await server.store.put(id(3), MANIFEST);
+      await server.store.commit();
+    })());
+    await server.store.close();
+    assert.equal(memory.saved, null);
+  }
 });
 
 Deno.test("what was not committed, or was rolled back, is not remembered", async () => {
