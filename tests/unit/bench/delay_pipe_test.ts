@@ -1,14 +1,23 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pseudoRandom } from "../../fixtures/tree.ts";
 
 const PIPE = new URL("../../fixtures/delay_pipe.ts", import.meta.url).pathname;
 
+/** The input comes from a file: who writes to a pipe fails where its reader ends before it has taken everything. */
 function through(input: Uint8Array, ...args: string[]) {
-  return spawnSync(Deno.execPath(), ["run", "-A", "--no-prompt", "--quiet", PIPE, ...args], {
-    input,
-    maxBuffer: 1 << 26,
-  });
+  const folder = fs.mkdtempSync(join(tmpdir(), "alcove-test-"));
+  try {
+    fs.writeFileSync(join(folder, "input"), input);
+    const program = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", PIPE, ...args];
+    const script = ["-c", 'exec "$@" < "$0"', join(folder, "input")];
+    return spawnSync("sh", [...script, ...program], { maxBuffer: 1 << 26 });
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
 }
 
 Deno.test("delay_pipe carries every byte both ways, and gives the command's exit code and standard error", () => {
