@@ -29,8 +29,12 @@ export class TextReporter extends CliReporter {
       case "file_status":
         return this.#line(`${event.status} ${event.path}`);
       case "question_prompt":
-        return this.write(event.message);
+      case "question_prompt_retry":
+        return event.is_prompt ? this.write(event.message) : undefined;
+      // What comes of the answer, the command says.
       case "question_env_answer":
+      case "question_accepted_false":
+      case "question_invalid_answer":
         return;
       case "archive_progress":
         return event.finished ? this.finish() : this.#live(this.#archiveProgress(event));
