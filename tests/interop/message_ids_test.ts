@@ -3,7 +3,6 @@
  * state of a repository, a key, a lock, a connection and a file that one can bring about.
  */
 import assert from "node:assert/strict";
-import * as fs from "node:fs";
 import { join } from "node:path";
 import { AppError, type ErrorCode, WARNING_EXIT_CODES } from "../../core/errors.ts";
 import { workplace } from "../fixtures/alcove.ts";
