@@ -12,7 +12,7 @@ import {
 } from "../core/platform/mod.ts";
 import { encodeHex, encodeText, printable } from "../core/bytes/mod.ts";
 import { KeyError, OsError } from "../core/errors.ts";
-import { log } from "../core/report.ts";
+import { log, type QuestionEvent } from "../core/report.ts";
 import type { CommandContext } from "./context.ts";
 
 /** A passphrase that the environment gives: BORG_PASSPHRASE, BORG_PASSCOMMAND, BORG_PASSPHRASE_FD, in this order. */
@@ -111,45 +111,39 @@ export interface Question {
 
 /** The words that borg takes, letter by letter. Anything else is a no, or asked again. */
 const YES = new Set(["Yes", "YES", "yes", "Y", "y", "1"]);
-const NO = new Set(["No", "NO", "no", "N", "n", "0", "Default", "DEFAULT", "default", "D", "d", ""]);
+const NO = new Set(["No", "NO", "no", "N", "n", "0"]);
+const DEFAULT = new Set(["Default", "DEFAULT", "default", "D", "d", ""]);
 /** Answers that are neither yes nor no before it counts as no, where it is asked again. */
 const RETRIES = 3;
 
-/** Whether the answer is yes. Asks on standard error, reads standard input. */
+/**
+ * Whether the answer is yes. Asks on standard error, reads standard input. Front ends get borg's events: the question, even
+ * where the environment has answered it, that answer, and what a no or a wrong answer leads to.
+ */
 export function askYes(context: CommandContext, question: Question): boolean {
-  const { variable, message, only, again } = question;
+  const { variable, message, only, again = false } = question;
+  const tell = (type: QuestionEvent["type"], text: string, more: Partial<QuestionEvent> = {}): void =>
+    context.reporter.question({ type, is_prompt: false, msgid: variable, message: text, ...more });
+  /** Null: neither yes nor no. */
   const means = (answer: string): boolean | null => {
-    if (only !== undefined) return answer === only;
-    return YES.has(answer) ? true : NO.has(answer) ? false : null;
-  };
-  const given = context.env(variable);
-  if (given !== undefined) {
-    // As borg does, the question too: a log is to tell what was agreed to, or why the command stopped.
-    context.reporter.question({ type: "question_prompt", is_prompt: false, msgid: variable, message });
-    context.reporter.question({
-      type: "question_env_answer",
-      is_prompt: false,
-      msgid: variable,
-      message: `${printable(given)} (from ${variable})`,
-      env_var: variable,
-    });
-    return means(given) ?? false;
-  }
-  for (let attempt = 0; attempt < (again ? RETRIES : 1); attempt++) {
-    context.reporter.question({ type: "question_prompt", is_prompt: true, msgid: variable, message });
-    const answer = readLine();
-    if (answer === null) {
-      const message = "(no answer)";
-      context.reporter.question({
-        type: "question_accepted_false",
-        is_prompt: false,
-        msgid: variable,
-        message,
-      });
+    if (only === undefined ? YES.has(answer) : answer === only) return true;
+    if (DEFAULT.has(answer)) return false;
+    if (NO.has(answer)) {
+      if (!again) tell("question_accepted_false", "Aborting.");
       return false;
     }
-    const meaning = means(answer);
-    if (meaning !== null) return meaning;
+    tell("question_invalid_answer", `Invalid answer, ${again ? "try again" : "aborting"}.`);
+    return null;
+  };
+  const given = context.env(variable);
+  tell("question_prompt", message, { is_prompt: given === undefined });
+  if (given !== undefined) {
+    tell("question_env_answer", `${printable(given)} (from ${variable})`, { env_var: variable });
+    return means(given) ?? false;
   }
-  return false;
+  for (let attempt = 1;; attempt++) {
+    const meaning = means(readLine() ?? "No");
+    if (meaning !== null || !again || attempt === RETRIES) return meaning ?? false;
+    tell("question_prompt_retry", message, { is_prompt: true });
+  }
 }

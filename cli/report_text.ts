@@ -29,9 +29,12 @@ export class TextReporter extends CliReporter {
       case "file_status":
         return this.#line(`${event.status} ${event.path}`);
       case "question_prompt":
+      case "question_prompt_retry":
         return this.write(event.message);
+      // Also ends the line of the question where nobody typed an answer.
       case "question_env_answer":
       case "question_accepted_false":
+      case "question_invalid_answer":
         return this.write(`${event.message}\n`);
       case "archive_progress":
         return event.finished ? this.finish() : this.#live(this.#archiveProgress(event));

@@ -54,9 +54,15 @@ export interface LogMessageEvent {
   msgid?: ErrorCode | WarningCode | string;
 }
 
-/** A question to the person; the answer that the environment gives in advance; that there is none, which means no. */
+/** A question to the person, the answer that the environment gave in advance, and what comes of an answer. */
 export interface QuestionEvent {
-  type: "question_prompt" | "question_env_answer" | "question_accepted_false";
+  type:
+    | "question_prompt"
+    | "question_prompt_retry"
+    | "question_env_answer"
+    | "question_accepted_false"
+    | "question_invalid_answer";
+  /** A person is to answer: not where the environment has. */
   is_prompt: boolean;
   msgid: string;
   message: string;

@@ -15,7 +15,7 @@ Deno.test("an answer of the environment is shown with its question, yes or no", 
   assert.match(
     no.stderr,
     new RegExp(
-      `^The repository at .*/repo is not encrypted.* \\[yN\\] no \\(from ${UNKNOWN}\\)\\nStopped: .*\\n$`,
+      `^The repository at .*/repo is not encrypted.* \\[yN\\] no \\(from ${UNKNOWN}\\)\\nAborting\\.\\nStopped: .*\\n$`,
     ),
   );
   const yes = place.alcove(["list", "repo"], { env: stranger("b", "yes") });
@@ -25,7 +25,12 @@ Deno.test("an answer of the environment is shown with its question, yes or no", 
   );
   const json = place.alcove(["--log-json", "list", "repo"], { env: stranger("c", "no"), code: 60 });
   const events = json.stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(events.map(({ type }) => type), ["question_prompt", "question_env_answer", "log_message"]);
+  assert.deepEqual(events.map(({ type }) => type), [
+    "question_prompt",
+    "question_env_answer",
+    "question_accepted_false",
+    "log_message",
+  ]);
   assert.equal(events[1].message, `no (from ${UNKNOWN})`);
   assert.equal(events[1].env_var, UNKNOWN);
 });
@@ -35,5 +40,5 @@ Deno.test("where nobody answers a question the error stands on a line of its own
   place.alcove(["init", "-e", "none", "repo"]);
   const env = { BORG_BASE_DIR: `${place.path}/stranger`, [UNKNOWN]: undefined! };
   const { stderr } = place.alcove(["list", "repo"], { env, input: "", code: 2 });
-  assert.match(stderr, / \[yN\] \(no answer\)\nStopped: /);
+  assert.match(stderr, / \[yN\] Aborting\.\nStopped: /);
 });
