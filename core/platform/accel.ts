@@ -43,6 +43,7 @@ const LIBZSTD: Partial<Record<Os, readonly string[]>> = {
 };
 
 const CRYPTO_SYMBOLS = {
+  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32" },
   EVP_CIPHER_CTX_new: { parameters: [], result: "pointer" },
   EVP_CIPHER_CTX_free: { parameters: ["pointer"], result: "void" },
   EVP_aes_256_ctr: { parameters: [], result: "pointer" },
@@ -323,9 +324,15 @@ function zstdIsRight(zstd: ZstdFrame): boolean {
     hex(out.subarray(0, 100)) === hex(plain);
 }
 
+/** OPENSSL_INIT_NO_ATEXIT (OPENSSL_init_crypto(3)). */
+const NO_ATEXIT = 0x80000n;
+
 function probe(): Accel | null {
   const { os } = Deno.build;
   const crypto = load(LIBCRYPTO[os], CRYPTO_SYMBOLS);
+  // The first call of all. Otherwise libcrypto frees its locks when the process exits, and a thread that is just at work
+  // in it crashes the process that had done everything well.
+  crypto?.library.OPENSSL_init_crypto(NO_ATEXIT, null);
   const lz4 = load(LIBLZ4[os], LZ4_SYMBOLS);
   const aesCtr = crypto &&
     proven(() => (key: Uint8Array) => new BorrowedAesCtr(crypto.library, key), aesIsRight);

@@ -26,6 +26,10 @@ export async function makeDocs(): Promise<Map<string, string>> {
 }
 
 if (import.meta.main) {
+  if (Deno.args[0]?.startsWith("-")) {
+    console.error("usage: deno task docs [FOLDER]   (default: dist/docs)");
+    Deno.exit(2);
+  }
   const output = Deno.args[0] ?? fileURLToPath(new URL("../../dist/docs", import.meta.url));
   const files = await makeDocs();
   for (const [name, text] of files) {

@@ -42,3 +42,21 @@ Deno.test("where nobody answers a question the error stands on a line of its own
   const { stderr } = place.alcove(["list", "repo"], { env, input: "", code: 2 });
   assert.match(stderr, / \[yN\] Aborting\.\nStopped: /);
 });
+
+Deno.test("what cannot be understood or found is named, with what to do about it", () => {
+  using place = workplace();
+  place.alcove(["init", "-e", "none", "repo"]);
+  const says = (args: string[], words: RegExp, env: Record<string, string> = {}) => {
+    const { stderr } = place.alcove(args, { env: { BORG_REPO: `${place.path}/repo`, ...env }, code: 2 });
+    assert.match(stderr, words);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  };
+  says(["create", "::with/slash", "."], /'::with\/slash': the name of an archive cannot have a slash/);
+  says(["list"], /location in BORG_REPO: 'ssh:\/\/host'/, { BORG_REPO: "ssh://host" });
+  says(["list", "ssh://host/./repo"], /there is no program 'nosuchssh' .*BORG_RSH/, {
+    BORG_RSH: "nosuchssh -4",
+  });
+  says(["create", "--files-cache=foo", "::a", "."], /known are: ctime, mtime, size, inode/);
+  says(["list", "--format={nope}"], /unknown key 'nope', --help/);
+  says(["init", "-e", "none"], /already exists/);
+});
