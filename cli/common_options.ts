@@ -95,7 +95,7 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
     metavar: "M",
     parse: parseOctal,
     default: 0o077,
-    help: "permission bits to take from files that are written on this machine (default: 0077)",
+    help: "permission bits to take from files that are written in the repository (default: 0077)",
   },
   {
     flags: ["--remote-path"],

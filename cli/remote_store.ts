@@ -31,6 +31,8 @@ export interface RemoteOptions {
   storageQuota?: number;
 }
 
+/** What a server takes by itself. */
+const DEFAULT_UMASK = 0o077;
 const NOT_FOUND = 127;
 const SSH_FAILED = 255;
 
@@ -129,6 +131,7 @@ export function remoteCommand(
     program,
     "serve",
     ...(common.log_level === "WARNING" ? [] : [`--${common.log_level.toLowerCase()}`]),
+    ...(common.umask === DEFAULT_UMASK ? [] : [`--umask=${common.umask.toString(8).padStart(4, "0")}`]),
     ...topics.map((topic) => `--debug-topic=${topic}`),
     ...(options.storageQuota ? [`--storage-quota=${options.storageQuota}`] : []),
   ];

@@ -146,8 +146,8 @@ Deno.test("the command line for the server, by examples", async () => {
     await of(["list", "--debug", "h:r"], { BORG_RSH: "ssh -4", BORG_REMOTE_PATH: "alcove" }),
     "ssh -4 h alcove serve --debug",
   );
-  // It goes for this machine's files alone; the server's is set there, in its authorized_keys.
-  assert.equal(await of(["list", "--umask", "0022", "h:r"]), "ssh h borg serve");
+  // Other than borg's client, whose --umask goes for its own files alone.
+  assert.equal(await of(["list", "--umask", "0022", "h:r"]), "ssh h borg serve --umask=0022");
   assert.equal(
     await of(["init", "-e", "none", "--storage-quota=20M", "h:r"]),
     "ssh h borg serve --storage-quota=20000000",
