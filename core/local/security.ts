@@ -123,7 +123,6 @@ export class RepositorySecurity implements LocalNonces {
         `The repository at ${this.#options.location} ${why} Access it nevertheless?`,
       );
       if (!allowed) throw new CacheError("Cache.CacheInitAbortedError");
-      this.dropProtected();
       if (!known) this.remember(claim);
     }
     await this.#checkLocation();
@@ -136,6 +135,7 @@ export class RepositorySecurity implements LocalNonces {
     }
     if (!this.known) this.remember(claim);
     if (claim.logicallyEncrypted && !wasProtected) this.#rememberProtected();
+    if (!claim.logicallyEncrypted && wasProtected) this.dropProtected();
   }
 
   /** Best effort: what is only read may be read on a machine where nothing can be written. */

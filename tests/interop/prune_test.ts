@@ -249,7 +249,7 @@ borgTest("prune prints and deletes what borg prints and deletes", () => {
   const other = { env: { BORG_BASE_DIR: join(place.path, "other") } };
   /** borg 1.4 leaves four columns more for the reason than 1.2. */
   const lines = (text: string): string[] =>
-    text.split("\n").filter((line) => !/previously located|Do you want/.test(line))
+    text.split("\n").filter((line) => !/previously located|Do you want|not encrypted/.test(line))
       .map((line) => line.replace(/: {2,}/, ": "));
   const runs = [
     ["-n", "--list", "--keep-daily=2", "-a", "x*"],
