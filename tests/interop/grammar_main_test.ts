@@ -3,11 +3,9 @@
  * line is accepted or refused as borg's parser does, with the same values. borg's parser runs in one process of Python.
  */
 import assert from "node:assert/strict";
-import { findCommand } from "../../cli/args.ts";
-import { COMMANDS } from "../../cli/commands.ts";
 import { type BorgPython, borgTest } from "../fixtures/borg.ts";
 import { borg14PythonTest } from "../fixtures/borg14.ts";
-import { borgParse, ownParse } from "../fixtures/command_lines.ts";
+import { readUnlike, type Taken } from "../fixtures/command_lines.ts";
 
 const COMMON = [
   ...["progress", "iec", "log_json", "lock_wait", "show_rc", "show_version", "umask", "debug_topics"],
@@ -260,29 +258,21 @@ const LINES: readonly string[] = [
   "benchmark crud r path more",
 ];
 
-async function compare(python?: BorgPython): Promise<void> {
-  const lines = LINES.map((line) => line.split(" "));
-  const answers = borgParse(lines, python);
+function differences({ command, argv, own, borg }: Taken): string[] {
   const wrong: string[] = [];
-  for (const [i, argv] of lines.entries()) {
-    const borg = answers[i]!;
-    const own = await ownParse(argv);
-    if (typeof borg === "number" || typeof own === "number") {
-      if (borg !== own) wrong.push(`${LINES[i]}: borg ${JSON.stringify(borg)}, here ${JSON.stringify(own)}`);
+  for (const name of [...COMMON, ...NAMES[command] ?? []]) {
+    // Where nothing was given, borg decides later (and has no value yet); here the default is the value.
+    if ((borg[name] ?? null) === null && argv.every((word) => !word.includes(name.replaceAll("_", "-")))) {
       continue;
     }
-    const command = findCommand(argv, COMMANDS.map(({ name }) => name)).command!;
-    const names = [...COMMON, ...NAMES[command] ?? []];
-    for (const name of names) {
-      // Where nothing was given, borg decides later (and has no value yet); here the default is the value.
-      if ((borg[name] ?? null) === null && argv.every((word) => !word.includes(name.replaceAll("_", "-")))) {
-        continue;
-      }
-      const [ours, theirs] = [own[name] ?? null, borg[name] ?? null].map((value) => JSON.stringify(value));
-      if (ours !== theirs) wrong.push(`${LINES[i]}: ${name} is ${theirs} for borg, ${ours} here`);
-    }
+    const [ours, theirs] = [own[name] ?? null, borg[name] ?? null].map((value) => JSON.stringify(value));
+    if (ours !== theirs) wrong.push(`${name} is ${theirs} for borg, ${ours} here`);
   }
-  assert.deepEqual(wrong, []);
+  return wrong;
+}
+
+async function compare(python?: BorgPython): Promise<void> {
+  assert.deepEqual(await readUnlike(LINES, differences, python), []);
 }
 
 borgTest("the main commands: the same command lines mean the same", () => compare());

@@ -3,10 +3,9 @@
  * as borg's parser does, with the same values. borg's parser runs in one process of Python.
  */
 import assert from "node:assert/strict";
-import { findCommand } from "../../cli/args.ts";
 import { type BorgPython, borgTest } from "../fixtures/borg.ts";
 import { borg14PythonTest } from "../fixtures/borg14.ts";
-import { borgParse, ownParse } from "../fixtures/command_lines.ts";
+import { readUnlike, type Taken } from "../fixtures/command_lines.ts";
 
 /** Values that both programs keep under the same name. */
 const COMMON = ["progress", "iec", "log_json", "lock_wait", "show_rc", "show_version", "umask"];
@@ -156,31 +155,19 @@ const LINES: string[] = [
   "break-lock --lock-wait 1 r",
 ];
 
-async function compare(python?: BorgPython): Promise<void> {
-  const lines = LINES.map((line) => line.split(" "));
-  const answers = borgParse(lines, python);
-  const wrong: string[] = [];
-  for (const [i, argv] of lines.entries()) {
-    const borg = answers[i]!;
-    const own = await ownParse(argv);
-    if (typeof borg === "number" || typeof own === "number") {
-      if (borg !== own) {
-        wrong.push(
-          `${LINES[i]}: borg ${JSON.stringify(borg)}, here ${JSON.stringify(own)}`,
-        );
-      }
-      continue;
-    }
-    const command = findCommand(argv).command!;
-    const pick = (values: Record<string, unknown>) =>
-      Object.fromEntries([...COMMON, ...NAMES[command]!].map((name) => [name, values[name] ?? null]));
-    try {
-      assert.deepEqual(pick(own), pick(borg));
-    } catch (error) {
-      wrong.push(`${LINES[i]}: ${(error as Error).message}`);
-    }
+function differences({ command, own, borg }: Taken): string[] {
+  const pick = (values: Record<string, unknown>) =>
+    Object.fromEntries([...COMMON, ...NAMES[command]!].map((name) => [name, values[name] ?? null]));
+  try {
+    assert.deepEqual(pick(own), pick(borg));
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
   }
-  assert.deepEqual(wrong, []);
+}
+
+async function compare(python?: BorgPython): Promise<void> {
+  assert.deepEqual(await readUnlike(LINES, differences, python), []);
 }
 
 const NAMED = "prune, rename, with-lock, config, upgrade, break-lock: the same command lines mean the same";
