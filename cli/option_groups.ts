@@ -4,6 +4,14 @@ import { parseCompression } from "../core/object/mod.ts";
 import type { OptionSpec, PositionalSpec } from "./spec.ts";
 import { parseInteger } from "./values.ts";
 
+const CHECKPOINT_INTERVAL = {
+  flags: ["-c", "--checkpoint-interval"],
+  name: "checkpoint_interval",
+  metavar: "SECONDS",
+  parse: parseInteger,
+  default: 1800,
+} as const;
+
 /** Of commands that make archives: what they tell. */
 export const TELLING = {
   stats: { flags: ["-s", "--stats"], name: "stats", help: "print statistics at the end" },
@@ -65,11 +73,7 @@ export const ARCHIVE = {
     help: "date and time of the archive (UTC, yyyy-mm-ddThh:mm:ss), or a file whose time to take",
   },
   checkpointInterval: {
-    flags: ["-c", "--checkpoint-interval"],
-    name: "checkpoint_interval",
-    metavar: "SECONDS",
-    parse: parseInteger,
-    default: 1800,
+    ...CHECKPOINT_INTERVAL,
     group: "archive",
     help: "save what there is every so often (default: 1800)",
   },
@@ -108,11 +112,7 @@ export const DELETION = {
     help: "the same without those of the whole repository",
   },
   checkpointInterval: {
-    flags: ["-c", "--checkpoint-interval"],
-    name: "checkpoint_interval",
-    metavar: "SECONDS",
-    parse: parseInteger,
-    default: 1800,
+    ...CHECKPOINT_INTERVAL,
     help: "accepted for compatibility: all archives of one call are deleted in one transaction",
   },
 } as const satisfies Record<string, OptionSpec>;
